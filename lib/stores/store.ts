@@ -1,0 +1,47 @@
+/**
+ * What greylist asks of whatever keeps its state, and what every adapter in this folder promises.
+ *
+ * The contract, checked for every adapter against its real backend by `tests/store_contract.ts`:
+ *
+ * - Keys are 1 to 250 printable ASCII characters without a space (they are hashes behind a prefix).
+ * - Values are byte strings: every character is one byte, U+0000 to U+00FF, and comes back as it went in.
+ * - `get` after `put` gives the value until its time to live is over; after that, and after `delete`,
+ *   it gives `undefined`. A miss is no error. `delete` of a missing key is no error.
+ * - A time to live is a whole number of seconds, from 1 up; there is no upper limit that a caller
+ *   has to know of.
+ * - Every operation settles by its deadline, whatever happens to the backend: with its result, or by
+ *   rejecting with a `StoreError`. An operation that has failed may still have taken effect.
+ * - `close` may be called more than once; operations still pending then settle at once.
+ *
+ * Last writer wins: there is no compare-and-swap, and greylisting needs none. Two writers of one key
+ * are two first attempts (or two first passes) of the same triplet within milliseconds of each other,
+ * and whichever value stays differs from the other by those milliseconds.
+ */
+export interface Store {
+  /** What it is, for the log: `memory`, `memcached`, `sqlite`. */
+  readonly name: string;
+  /** The value stored under `key`, or `undefined`. */
+  get(key: string, deadline: Deadline): Promise<string | undefined>;
+  /** Stores `value` under `key` for `ttlSeconds`, in place of what was there. */
+  put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void>;
+  /** Forgets `key`. */
+  delete(key: string, deadline: Deadline): Promise<void>;
+  /** Settles when the whole backend answers; rejects with the first part that does not. */
+  ping(deadline: Deadline): Promise<void>;
+  /** Lets go of every resource. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** A point in time by which an operation has to be settled, in milliseconds of `performance.now()`. */
+export type Deadline = number;
+
+/** The backend failed, or did not answer in time. The message names the backend and what happened. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+}
+
+/** Told when a backend (or one server of it) stops and starts being usable; once for each change. */
+export interface StoreObserver {
+  down(server: string, why: string): void;
+  up(server: string, downSeconds: number): void;
+}

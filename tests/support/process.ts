@@ -1,0 +1,102 @@
+/** What tests that start programs share: temporary folders, free ports, processes that always end. */
+import { type ChildProcess, spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as net from "node:net";
+import * as os from "node:os";
+import * as path from "node:path";
+import process from "node:process";
+
+/** The part of node:test's context that the helpers need. */
+export interface Cleanup {
+  after(fn: () => void | Promise<void>): void;
+}
+
+/** A folder that is gone when the test ends. Mode 0755, so that other users can reach into it. */
+export function tempDir(t: Cleanup): string {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), "greylist-test-"));
+  fs.chmodSync(dir, 0o755);
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** A TCP port of 127.0.0.1 that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      if (address === null || typeof address === "string") return reject(new Error("no port"));
+      server.close(() => resolve(address.port));
+    });
+  });
+}
+
+/** Settles when `condition` holds; rejects, naming `what`, when it does not within `milliseconds`. */
+export async function waitFor(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  milliseconds = 10_000,
+): Promise<void> {
+  const end = performance.now() + milliseconds;
+  for (;;) {
+    if (await condition()) return;
+    if (performance.now() > end) throw new Error(`waited ${milliseconds} ms in vain for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A program that a test started. */
+export interface Running {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  /** All it has printed so far. */
+  stdout(): string;
+  stderr(): string;
+  /** Its exit status, or the signal that ended it. */
+  readonly exited: Promise<number | string>;
+  /** Sends `signal` (SIGTERM by default), after `killAfter` ms SIGKILL, and waits for the end. */
+  stop(signal?: NodeJS.Signals, killAfter?: number): Promise<number | string>;
+}
+
+/** Starts a program that is stopped, by its pid, when the test ends. */
+export function start(
+  t: Cleanup,
+  command: string,
+  args: readonly string[],
+  options: { env?: Record<string, string>; cwd?: string; uid?: number; gid?: number } = {},
+): Running {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], ...options });
+  let stdout = "", stderr = "", over = false;
+  child.stdout.setEncoding("latin1").on("data", (text: string) => stdout += text);
+  child.stderr.setEncoding("latin1").on("data", (text: string) => stderr += text);
+  child.stdin.on("error", () => {/* it may end before it has read everything */});
+  const exited = new Promise<number | string>((resolve) => {
+    child.once("error", (error) => (over = true, resolve(`not started: ${error.message}`)));
+    // A grandchild may keep the pipes open past the program's own end: do not wait for it.
+    child.once("exit", (code, signal) => {
+      over = true;
+      const status = code ?? signal ?? "unknown";
+      child.once("close", () => resolve(status));
+      setTimeout(() => (child.stdout.destroy(), child.stderr.destroy(), resolve(status)), 300);
+    });
+  });
+  const stop = async (signal: NodeJS.Signals = "SIGTERM", killAfter = 5000) => {
+    if (!over) child.kill(signal);
+    const timer = setTimeout(() => over || child.kill("SIGKILL"), killAfter);
+    const status = await exited;
+    clearTimeout(timer);
+    return status;
+  };
+  t.after(async () => void await stop());
+  return { child, pid: child.pid ?? -1, stdout: () => stdout, stderr: () => stderr, exited, stop };
+}
+
+/** Whether a process with this pid exists. */
+export function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
