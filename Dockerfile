@@ -45,6 +45,7 @@ RUN (useradd -r -M -d /var/lib/greylist -s /usr/sbin/nologin greylist 2>/dev/nul
     && mkdir -p /var/lib/greylist /run/greylist /etc/greylist \
     && chown greylist /var/lib/greylist /run/greylist \
     && chmod 750 /var/lib/greylist \
+    && { ! [ -e /etc/rsyslog.conf ] || sed -i 's/^[^#]*\(imklog\|KLog\)/# no kernel in a container: &/' /etc/rsyslog.conf; } \
     && chmod 644 /etc/postfix/main.cf /etc/postfix/master.cf /etc/rsyslog.d/10-greylist.conf \
     && greylist --version
 
