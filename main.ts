@@ -15,7 +15,7 @@ const exitConfig = 78;
 /** How long, in milliseconds, the last lines may take to be written. */
 const flushMilliseconds = 200;
 
-process.exit(await main());
+process.exit(await main().catch(lastResort));
 
 async function main(): Promise<number> {
   const loaded = loadConfig({
@@ -94,6 +94,13 @@ function standardErrorIsPostfix(): boolean {
     // A descriptor is closed: there is nobody to be told anything.
     return true;
   }
+}
+
+/** An error that no one else took. There may be no log yet, and Postfix must not be told. */
+async function lastResort(error: unknown): Promise<number> {
+  const problem = error instanceof Error ? error.stack ?? error.message : String(error);
+  await refuse([`internal error, please report it: ${problem}`]);
+  return 1;
 }
 
 function print(text: string): void {

@@ -105,9 +105,11 @@ function readFlags(
     tokens: true,
   });
   const raw: RawSettings = new Map();
-  let command: Command | undefined;
+  let command: Command | undefined, afterUnknown = false;
   for (const token of tokens) {
     if (token.kind === "positional") {
+      // Most likely the value of the unknown setting before it.
+      if (afterUnknown) continue;
       const named = commands.find((name) => name === token.value);
       if (named === undefined) problems.push(`${token.value}: no such command`);
       else if (command !== undefined) problems.push(`${token.value}: ${command} was asked already`);
@@ -116,15 +118,20 @@ function readFlags(
       const { name, value } = token;
       const where = token.rawName;
       if (name === "help" || name === "version") command = name;
-      else if (!isSettingName(name)) problems.push(`${where}: no such setting`);
-      else if (settings[name].takes === "switch") raw.set(name, { texts: [value ?? "yes"], where });
-      // parseArgs takes the next flag for a missing value.
+      else if (!isSettingName(name)) {
+        problems.push(`${where}: no such setting`);
+        afterUnknown = true;
+        continue;
+      } else if (settings[name].takes === "switch") {
+        raw.set(name, { texts: [value ?? "yes"], where });
+      } // parseArgs takes the next flag for a missing value.
       else if (value === undefined || (!token.inlineValue && value.startsWith("--"))) {
         problems.push(`${where}: want ${settings[name].placeholder} behind it`);
       } else if (settings[name].takes === "list") {
         raw.set(name, { texts: [...raw.get(name)?.texts ?? [], ...splitList(value)], where });
       } else raw.set(name, { texts: [value], where });
     }
+    afterUnknown = false;
   }
   return { command: command ?? "serve", raw };
 }

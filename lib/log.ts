@@ -92,7 +92,8 @@ export function openLog(
   );
   configureSync({
     reset: true,
-    sinks: { destination: sink },
+    // Not the sink itself: with something to dispose of, LogTape would want an asynchronous configure.
+    sinks: { destination: (record) => sink(record) },
     loggers: [
       { category: "greylist", sinks: ["destination"], lowestLevel: options.threshold },
       // LogTape tells its own troubles to the console by default: under spawn(8) that is smtpd.
