@@ -6,7 +6,7 @@ import * as path from "node:path";
 import { test } from "node:test";
 import { startMemcached } from "../support/memcached.ts";
 import { tempDir } from "../support/process.ts";
-import { engine, must, type Stack, stack } from "./compose.ts";
+import { engine, must, run, type Stack, stack } from "./compose.ts";
 
 const image = "greylist";
 const base = "phplist/postfix";
@@ -34,6 +34,21 @@ test("the image holds greylist and nothing that it was made with", async (t) => 
   await t.test("has no deno, node or compiler", () => {
     const shell = "for c in deno node npm gcc cc make; do command -v $c; done; true";
     assert.equal(once(host, ["--entrypoint", "sh"], "-c", shell).stdout, "");
+  });
+
+  await t.test("is built, too, when the base's package source does not answer", (t) => {
+    const [old, built] = ["greylist-test-old-base", "greylist-test-old"];
+    t.after(() => void must(engine("rmi", "-f", built, old)));
+    const sources = "deb http://archive.invalid/ubuntu trusty main";
+    const dockerfile = `FROM ${base}\n` +
+      `RUN rm -rf /etc/apt/sources.list* && echo '${sources}' >/etc/apt/sources.list\n`;
+    const prepared = run(engine("build", "-t", old, "-"), dockerfile);
+    assert.equal(prepared.status, 0, prepared.all);
+    const { status, all } = run(
+      engine("build", "--build-arg", `BASE_IMAGE=${old}`, "-t", built, "."),
+    );
+    assert.equal(status, 0, all);
+    assert.match(all, /NOTE: mailutils is not installed: .* does not answer/);
   });
 
   await t.test("has the users of MAIL_USERS", () => {
