@@ -30,9 +30,12 @@ export function parseAddress(text: string): Groups | undefined {
   }
   // 45 is the longest text form of an IPv6 address (with an IPv4 one in its last 32 bits).
   if (text.length > 45 || !text.includes(":") || text.includes("%")) return undefined;
-  if (!ipaddr.IPv6.isValid(text)) return undefined;
-  const { parts } = ipaddr.IPv6.parse(text);
-  return isMapped(parts) ? parts.slice(6) : parts;
+  try {
+    const { parts } = ipaddr.IPv6.parse(text);
+    return isMapped(parts) ? parts.slice(6) : parts;
+  } catch {
+    return undefined; // how parse() says that this is no address; isValid() would parse twice
+  }
 }
 
 function isMapped(parts: Groups): boolean {
