@@ -8,14 +8,22 @@
  * - `get` after `put` gives the value until its time to live is over; after that, and after `delete`,
  *   it gives `undefined`. A miss is no error. `delete` of a missing key is no error.
  * - A time to live is a whole number of seconds, from 1 up; there is no upper limit that a caller
- *   has to know of.
+ *   has to know of. An entry lives at least that long. `memory` ends it on the dot; backends that
+ *   count whole seconds may keep it for one second more, never for less.
+ * - A bounded backend may forget an entry early to make room (`memory`, Memcached): that is a miss.
  * - Every operation settles by its deadline, whatever happens to the backend: with its result, or by
- *   rejecting with a `StoreError`. An operation that has failed may still have taken effect.
+ *   rejecting with a `StoreError`. An operation that has failed may still have taken effect, even
+ *   a moment after it has failed. One whose deadline has already passed fails without being tried.
+ * - A key, value or time to live outside these rules, or an operation after `close`, is a mistake in
+ *   this program; it too rejects with a `StoreError`, before the backend sees any of it.
  * - `close` may be called more than once; operations still pending then settle at once.
+ * - An open store keeps the process alive only while an operation is pending.
  *
  * Last writer wins: there is no compare-and-swap, and greylisting needs none. Two writers of one key
  * are two first attempts (or two first passes) of the same triplet within milliseconds of each other,
- * and whichever value stays differs from the other by those milliseconds.
+ * and whichever value stays differs from the other by those milliseconds. If a first attempt's value
+ * should land on top of a first pass, the sender retries once more and passes again: a delay, never a
+ * loss. A value written after its operation failed is subject to the same reasoning.
  */
 export interface Store {
   /** What it is, for the log: `memory`, `memcached`, `sqlite`. */
@@ -44,4 +52,17 @@ export class StoreError extends Error {
 export interface StoreObserver {
   down(server: string, why: string): void;
   up(server: string, downSeconds: number): void;
+}
+
+/** What of an operation breaks the contract's rules, or `undefined`; adapters ask before they act. */
+export function violation(key: string, value = "", ttlSeconds = 1): string | undefined {
+  if (!/^[\x21-\x7e]{1,250}$/.test(key)) {
+    return `key of ${key.length} characters, wanted 1 to 250 printable ASCII ones without a space`;
+  }
+  // deno-lint-ignore no-control-regex -- the range is that of a byte
+  if (!/^[\x00-\xff]*$/.test(value)) return "value holds a character above U+00FF, wanted bytes";
+  if (!Number.isSafeInteger(ttlSeconds) || ttlSeconds < 1) {
+    return `time to live of ${ttlSeconds} s, wanted a whole number from 1 up`;
+  }
+  return undefined;
 }

@@ -1,0 +1,125 @@
+/**
+ * One connection from Postfix: bytes in, requests answered strictly in order, one reply each.
+ *
+ * smtpd takes whatever arrives next for the answer to its next question, so nothing but a reply is ever
+ * written, and after a broken request nothing at all: the connection is closed and the log says why.
+ *
+ * What arrives while a request is being answered waits; the peer is asked to pause meanwhile, so that one
+ * that floods waits in its own socket and not in our memory.
+ */
+import type { Log } from "./log.ts";
+import type { Policy } from "./policy.ts";
+import { encodeAction, ProtocolError, RequestReader } from "./protocol.ts";
+
+/** The other end, whatever carries it. */
+export interface Peer {
+  /** What the log calls it. */
+  readonly name: string;
+  /** Sends a reply; settles when more may be sent. Rejects when the peer is gone. */
+  send(reply: string): Promise<void> | undefined;
+  pause(): void;
+  resume(): void;
+  /** Sends what is still to be sent, then closes. */
+  end(): void;
+}
+
+export interface ConnectionOptions {
+  readonly policy: () => Policy;
+  readonly log: Log;
+  readonly maxRequestSize: number;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+}
+
+export class Connection {
+  readonly #peer: Peer;
+  readonly #options: ConnectionOptions;
+  readonly #reader: RequestReader;
+  #state: "open" | "ending" | "closed" = "open";
+  #busy = false;
+  #lastProgress: number;
+
+  constructor(peer: Peer, options: ConnectionOptions) {
+    this.#peer = peer;
+    this.#options = options;
+    this.#reader = new RequestReader(options.maxRequestSize);
+    this.#lastProgress = options.now();
+  }
+
+  /** A request is being answered, or its reply being sent. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** When the last reply went out, or the connection began: `now` of the options. */
+  get lastProgress(): number {
+    return this.#lastProgress;
+  }
+
+  /** Bytes have arrived, as a byte string. */
+  receive(bytes: string): void {
+    if (this.#state === "closed") return;
+    this.#reader.push(bytes);
+    if (this.#busy) this.#peer.pause();
+    else void this.#answerAll();
+  }
+
+  /** Nothing more will arrive: what has arrived is answered, then the connection ends. */
+  finish(): void {
+    if (this.#state === "open") this.#state = "ending";
+    if (!this.#busy) this.#close();
+  }
+
+  /** The carrier is gone: nothing more is sent. */
+  abort(): void {
+    this.#state = "closed";
+  }
+
+  /** Never rejects. */
+  async #answerAll(): Promise<void> {
+    this.#busy = true;
+    try {
+      for (;;) {
+        const request = this.#reader.next();
+        if (request === undefined) break;
+        const action = await this.#options.policy().answer(request);
+        if (this.#state === "closed") return;
+        await this.#peer.send(encodeAction(action));
+        this.#lastProgress = this.#options.now();
+      }
+    } catch (error) {
+      this.#report(error);
+      this.#shut();
+    } finally {
+      this.#busy = false;
+    }
+    if (this.#state === "ending") this.#close();
+    else if (this.#state === "open") this.#peer.resume();
+  }
+
+  #report(error: unknown): void {
+    const { log } = this.#options;
+    if (error instanceof ProtocolError) log.protocolError(this.#peer.name, error.message);
+    else if (error instanceof PeerGone) log.connectionError(this.#peer.name, error.message);
+    else log.internalError(error);
+  }
+
+  #close(): void {
+    if (this.#state === "closed") return;
+    const bytes = this.#reader.pendingBytes;
+    if (bytes > 0) {
+      this.#options.log.protocolError(this.#peer.name, `ended after ${bytes} bytes of a request`);
+    }
+    this.#shut();
+  }
+
+  #shut(): void {
+    this.#state = "closed";
+    this.#peer.end();
+  }
+}
+
+/** Sending failed because the peer does not take it any more. */
+export class PeerGone extends Error {
+  override readonly name = "PeerGone";
+}

@@ -1,0 +1,184 @@
+/**
+ * What greylist says: one method per event, so that every line has one home and one level.
+ *
+ * A line of text is `message: name=value, name=value`. Decisions have no message, and postgrey's fields in
+ * postgrey's order, so that what reads postgrey's lines reads ours. As JSON the fields are members. Values
+ * that come from outside are escaped (escape.ts) before they get here or here, in `field`.
+ *
+ * LogTape does levels, JSON and the bounded queue in front of a slow or dead destination: logging never
+ * holds up an answer, and what does not fit is counted and told once there is room again.
+ */
+import {
+  configureSync,
+  fromAsyncSink,
+  getJsonLinesFormatter,
+  getLogger,
+  type LogLevel,
+  type LogRecord,
+} from "@logtape/logtape";
+import { escapeForLog } from "./escape.ts";
+import type { PolicyRequest } from "./protocol.ts";
+import type { StoreObserver } from "./stores/store.ts";
+
+/** What was decided about one request, for the log. */
+export interface DecisionRecord {
+  readonly action: "greylist" | "pass";
+  /** In postgrey's words, where postgrey has them. */
+  readonly reason: string;
+  /** Seconds from the first attempt to the accepted one. */
+  readonly delaySeconds?: number | undefined;
+  readonly request: PolicyRequest;
+}
+
+/** Where lines go. Rejects when a line could not be written. */
+export interface Destination {
+  /** @param line without a line break; @param level for those destinations that file by it */
+  write(line: string, level: LogLevel): Promise<void>;
+  close(): void;
+}
+
+export type LogFormat = "text" | "json";
+export type Threshold = "debug" | "info" | "warning" | "error";
+
+/** The events. */
+export interface Log extends StoreObserver {
+  decision(record: DecisionRecord): void;
+  /** A request that greylisting has nothing to say about; of interest only when looking closely. */
+  notAsked(reason: string, request: PolicyRequest): void;
+  listening(endpoints: readonly string[], store: string): void;
+  stopping(signal: string): void;
+  stopped(): void;
+  /** The peer broke the protocol; its connection is closed without a reply. */
+  protocolError(peer: string, problem: string): void;
+  connectionError(peer: string, problem: string): void;
+  idleTimeout(peer: string): void;
+  tooManyConnections(limit: number): void;
+  acceptError(endpoint: string, problem: string): void;
+  unreadableEntry(key: string): void;
+  configurationProblem(problem: string): void;
+  internalError(error: unknown): void;
+}
+
+type Fields = Readonly<Record<string, string | number>>;
+
+/** An open log. `flush` settles when all that was said has been written, or after `milliseconds`. */
+export interface OpenLog {
+  readonly log: Log;
+  flush(milliseconds: number): Promise<void>;
+}
+
+/** How many lines may wait for their destination. */
+const maxQueuedLines = 10_000;
+
+/** Opens the process's log (LogTape keeps one configuration a process). */
+export function openLog(
+  destination: Destination,
+  options: { readonly threshold: Threshold; readonly format: LogFormat },
+): OpenLog {
+  const line = options.format === "json" ? jsonLine : textLine;
+  let lost = 0;
+  const sink = fromAsyncSink(
+    async (record) => {
+      try {
+        await destination.write(line(record), record.level);
+      } catch {
+        // There is no place left to say so. The mail matters more than the line; the loss is counted.
+        lost++;
+        return;
+      }
+      if (lost > 0) reportLoss();
+    },
+    { maxQueueSize: maxQueuedLines, overflow: "drop-newest", onDrop: ({ count }) => lost += count },
+  );
+  configureSync({
+    reset: true,
+    // Not the sink itself: with something to dispose of, LogTape would want an asynchronous configure.
+    sinks: { destination: (record) => sink(record) },
+    loggers: [
+      { category: "greylist", sinks: ["destination"], lowestLevel: options.threshold },
+      // LogTape tells its own troubles to the console by default: under spawn(8) that is smtpd.
+      { category: ["logtape", "meta"], sinks: [], lowestLevel: "fatal" },
+    ],
+  });
+  const logger = getLogger("greylist");
+  const emit = (level: "debug" | "info" | "warning" | "error", text: string, fields: Fields) =>
+    logger[level](text, fields);
+  const reportLoss = () => {
+    const lines = lost;
+    lost = 0;
+    emit("warning", "log lines were lost", { lines });
+  };
+  return {
+    log: eventsOf(emit, () => logger.isEnabledFor("debug")),
+    async flush(milliseconds) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
+      await Promise.race([sink.drain(), timeout]);
+      clearTimeout(timer);
+    },
+  };
+}
+
+type Emit = (level: Threshold, text: string, fields: Fields) => void;
+
+function eventsOf(emit: Emit, debugging: () => boolean): Log {
+  return {
+    decision: ({ action, reason, delaySeconds, request }) =>
+      emit("info", "", {
+        action,
+        reason,
+        ...(delaySeconds === undefined ? {} : { delay: delaySeconds }),
+        ...requestFields(request),
+      }),
+    notAsked: (reason, request) =>
+      debugging() && emit("debug", "nothing to decide", { reason, ...requestFields(request) }),
+    listening: (endpoints, store) =>
+      emit("info", `listening on ${endpoints.join(", ")}, with the state in ${store}`, {}),
+    stopping: (signal) => emit("info", `${signal}: finishing what is in flight`, {}),
+    stopped: () => emit("info", "stopped", {}),
+    protocolError: (peer, problem) => emit("warning", `closed ${peer}: ${problem}`, {}),
+    connectionError: (peer, problem) => emit("info", `lost ${peer}: ${problem}`, {}),
+    idleTimeout: (peer) => emit("debug", `closed ${peer}: idle for too long`, {}),
+    tooManyConnections: (limit) =>
+      emit("warning", `refused a connection: all of max-connections (${limit}) are at work`, {}),
+    acceptError: (endpoint, problem) =>
+      emit("error", `Cannot accept on ${endpoint}: ${problem}`, {}),
+    unreadableEntry: (key) => emit("warning", "forgot an entry that could not be read", { key }),
+    configurationProblem: (problem) => emit("error", problem, {}),
+    internalError: (error) =>
+      emit("error", "internal error, please report it", {
+        error: escapeText(error instanceof Error ? error.stack ?? error.message : String(error)),
+      }),
+    down: (server, why) => emit("warning", `store ${server} is not usable: ${escapeText(why)}`, {}),
+    up: (server, downSeconds) =>
+      emit("info", `store ${server} is usable again after ${Math.round(downSeconds)} s`, {}),
+  };
+}
+
+/** postgrey's fields behind the reason, empty ones left out. */
+function requestFields(request: PolicyRequest): Fields {
+  const fields: Record<string, string> = {};
+  for (const name of ["client_name", "client_address", "sender", "recipient"]) {
+    const value = request.get(name);
+    if (value) fields[name] = escapeForLog(value);
+  }
+  return fields;
+}
+
+/** One line of a text of ours in which something from outside may be quoted; blanks stay. */
+function escapeText(text: string): string {
+  return text.replace(/\s*\n\s*/g, " | ").replace(/[^\P{C}\t]/gu, "?");
+}
+
+function textLine(record: LogRecord): string {
+  const fields = Object.entries(record.properties).map(([name, value]) => `${name}=${value}`);
+  const text = String(record.rawMessage);
+  return [...(text === "" ? [] : [text]), ...(fields.length === 0 ? [] : [fields.join(", ")])]
+    .join(": ");
+}
+
+const formatJson = getJsonLinesFormatter({ message: "template", properties: "flatten" });
+
+function jsonLine(record: LogRecord): string {
+  return formatJson(record).trimEnd();
+}

@@ -1,0 +1,87 @@
+/**
+ * The local syslog, as syslog(3) speaks to it: datagrams to /dev/log, facility mail.
+ *
+ * The one module that needs Deno itself: `node:` has no unix datagram sockets. Where they are missing
+ * (under Bun), opening says so with an error, and whoever opened decides what to do instead.
+ *
+ * Deno has only bound datagram sockets, so ours is bound to a name of its own, which is taken away at
+ * once: nobody ever writes back.
+ */
+import { randomUUID } from "node:crypto";
+import * as fs from "node:fs";
+import type { LogLevel } from "@logtape/logtape";
+import type { Destination } from "../log.ts";
+
+/** syslog(3): LOG_MAIL is 2 << 3. */
+const mailFacility = 2 << 3;
+
+/** syslog(3): the severities. */
+const severities: Readonly<Record<LogLevel, number>> = {
+  fatal: 2,
+  error: 3,
+  warning: 4,
+  info: 6,
+  debug: 7,
+  trace: 7,
+};
+
+/** A datagram longer than this is cut: rsyslog's own default limit is 8 KiB. */
+const maxMessageBytes = 8000;
+
+const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
+/** `<22>Nov 22 07:51:01 greylist[123]: line`, as glibc writes it: no host name, local time. */
+export function syslogMessage(
+  line: string,
+  level: LogLevel,
+  ident: string,
+  pid: number,
+  at: Date,
+): Uint8Array {
+  const day = String(at.getDate()).padStart(2);
+  const time = [at.getHours(), at.getMinutes(), at.getSeconds()]
+    .map((n) => String(n).padStart(2, "0")).join(":");
+  const priority = mailFacility + severities[level];
+  const message = `<${priority}>${months[at.getMonth()]} ${day} ${time} ${ident}[${pid}]: ${line}`;
+  return new TextEncoder().encode(message).subarray(0, maxMessageBytes);
+}
+
+/** Sends to the socket at `path`; opens its own at the first line, and again after a failure. */
+export function syslogDestination(path: string, ident: string, pid: number): Destination {
+  let socket: Deno.DatagramConn | undefined;
+  return {
+    async write(line, level) {
+      socket ??= bindAnywhere();
+      const message = syslogMessage(line, level, ident, pid, new Date());
+      try {
+        await socket.send(message, { transport: "unixpacket", path });
+      } catch (error) {
+        socket.close();
+        socket = undefined;
+        throw error;
+      }
+    },
+    close: () => socket?.close(),
+  };
+}
+
+// A child of spawn(8) has no TMPDIR and may run as a user who can write hardly anywhere.
+const folders = ["/tmp", "/dev/shm", "/var/tmp", "."];
+
+function bindAnywhere(): Deno.DatagramConn {
+  if (typeof Deno === "undefined" || Deno.listenDatagram === undefined) {
+    throw new Error("syslog needs unix datagram sockets, which this runtime does not have");
+  }
+  const problems: string[] = [];
+  for (const folder of folders) {
+    const path = `${folder}/.greylist-${randomUUID()}`;
+    try {
+      const socket = Deno.listenDatagram({ transport: "unixpacket", path });
+      fs.unlinkSync(path);
+      return socket;
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new Error(`Cannot bind a socket in ${folders.join(", ")}: ${problems.join("; ")}`);
+}

@@ -1,0 +1,118 @@
+/**
+ * Postfix's policy delegation protocol (SMTPD_POLICY_README), server side, without I/O.
+ *
+ *     request   = 1*attribute LF
+ *     attribute = name "=" value LF      name: anything but "=" and LF; value: anything but LF
+ *     reply     = "action=" action LF LF
+ *
+ * - Bytes travel as byte strings (latin1: one character a byte), because senders and recipients are
+ *   raw internal form and need not be UTF-8. Only LF ends a line, and only the first "=" counts:
+ *   values contain "=", CR, U+0085 and anything else but NUL and LF.
+ * - Unknown attributes are kept, missing ones are missing; of duplicates the last counts.
+ * - A request may arrive in any pieces, and several may arrive at once.
+ * - What cannot be a request is a ProtocolError. The rest of that connection is then meaningless, and
+ *   the protocol wants no reply to it: log and disconnect.
+ * - A reply that Postfix would take wrongly (SMTPD_POLICY_README, access(5)) cannot be encoded: an empty
+ *   action or a bare number would mean "permit", a colon in the first word or a leading blank is a
+ *   configuration error to it, and a line break would end the reply early.
+ */
+
+/** The attributes of one request, as byte strings. */
+export type PolicyRequest = ReadonlyMap<string, string>;
+
+/** What the peer sent is no policy request. The message quotes nothing of it. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+}
+
+/** Takes bytes in any pieces, gives requests: `push` what has arrived, then `next` until undefined. */
+export class RequestReader {
+  #buffer = "";
+  /** Where in the buffer the search for the end of the request goes on. */
+  #searchFrom = 0;
+  readonly #maxRequestSize: number;
+
+  /** @param maxRequestSize bytes that one request may have, with its final empty line */
+  constructor(maxRequestSize: number) {
+    this.#maxRequestSize = maxRequestSize;
+  }
+
+  /** Adds bytes that have arrived, as a byte string. */
+  push(chunk: string): void {
+    this.#buffer += chunk;
+  }
+
+  /** How many bytes wait to become a request. Not 0 at the end of input: a request was cut off. */
+  get pendingBytes(): number {
+    return this.#buffer.length;
+  }
+
+  /** The next whole request, or undefined until more has arrived. Throws ProtocolError. */
+  next(): PolicyRequest | undefined {
+    if (this.#buffer.startsWith("\n")) throw new ProtocolError("request without attributes");
+    const end = this.#buffer.indexOf("\n\n", this.#searchFrom);
+    const size = end === -1 ? this.#buffer.length : end + 2;
+    if (size > this.#maxRequestSize) {
+      throw new ProtocolError(`request of more than ${this.#maxRequestSize} bytes`);
+    }
+    if (end === -1) {
+      this.#searchFrom = Math.max(0, this.#buffer.length - 1);
+      return undefined;
+    }
+    const request = parseAttributes(this.#buffer.slice(0, end));
+    this.#buffer = this.#buffer.slice(end + 2);
+    this.#searchFrom = 0;
+    if (request.get("request") !== "smtpd_access_policy") {
+      throw new ProtocolError("request is not smtpd_access_policy");
+    }
+    return request;
+  }
+}
+
+function parseAttributes(text: string): PolicyRequest {
+  const attributes = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const equals = line.indexOf("=");
+    if (equals < 1) throw new ProtocolError(`line ${attributes.size + 1} is not name=value`);
+    attributes.set(line.slice(0, equals), line.slice(equals + 1));
+  }
+  return attributes;
+}
+
+/** What Postfix is to do, as access(5) has it: a keyword and, behind it, what the keyword takes. */
+export type Action =
+  | { readonly kind: "dunno" }
+  | { readonly kind: "defer"; readonly keyword: string; readonly text: string }
+  | { readonly kind: "prepend"; readonly header: string };
+
+/** smtpd(8) cuts the text of a reply here. */
+export const maxReplyLength = 510;
+
+/** The bytes of a reply. Throws RangeError for one that Postfix would take wrongly. */
+export function encodeAction(action: Action): string {
+  return `action=${checkReply(replyText(action))}\n\n`;
+}
+
+function replyText(action: Action): string {
+  switch (action.kind) {
+    case "dunno":
+      return "DUNNO";
+    case "defer":
+      return `${action.keyword} ${action.text}`;
+    case "prepend":
+      return `PREPEND ${action.header}`;
+  }
+}
+
+/** Gives `text` back if Postfix takes it as a keyword with its argument; throws RangeError if not. */
+export function checkReply(text: string): string {
+  const problem = /[\n\r\0]/.test(text)
+    ? "contains a line break or NUL"
+    : text.length > maxReplyLength
+    ? `is longer than ${maxReplyLength} bytes`
+    : text === "DUNNO" || /^(?:DEFER_IF_PERMIT|DEFER|PREPEND|4\d\d) \S/.test(text)
+    ? undefined
+    : "is not a keyword with its text";
+  if (problem !== undefined) throw new RangeError(`Cannot reply "${text}": it ${problem}`);
+  return text;
+}

@@ -1,0 +1,335 @@
+/**
+ * THE table of settings. Flags, environment variables, the configuration file, --help, the sample
+ * configuration and the README's table all come from it.
+ *
+ * A setting called `retry-window` is `--retry-window 2d`, `GREYLIST_RETRY_WINDOW=2d`, and
+ * `retry-window = 2d` in the file. Durations are in seconds once parsed, sizes in bytes.
+ *
+ * To add a setting: add a row. Its name in Config (`retryWindow`) and its type follow from the row.
+ */
+import { parseLogTarget, syslogPath } from "./log/target.ts";
+import { deferralTemplate, headerTemplate } from "./reply.ts";
+import { parseStoreAddress } from "./stores/address.ts";
+import { parseDuration, parseEndpoint, parseInteger, parseSize } from "./units.ts";
+
+/** What every row has. */
+export interface Setting {
+  /** How many values it takes: none (a switch), one, or a list that may be given several times. */
+  readonly takes: "switch" | "one" | "list";
+  /** Reads one value. Throws RangeError with what was wanted and what was given. */
+  readonly parse: (text: string) => unknown;
+  /** The default as one would write it; where it depends on the mode, for each mode. */
+  readonly fallback: string | Readonly<Record<Mode, string>> | undefined;
+  /** What a value is called in --help. */
+  readonly placeholder: string;
+  /** One sentence, without a full stop. */
+  readonly help: string;
+  /** The file that it names is secret: the name may be shown, the content not. */
+  readonly secret?: true;
+  /** SIGHUP makes a new value effective. */
+  readonly reloadable?: true;
+}
+
+export const modes = ["spawn", "daemon"] as const;
+export type Mode = (typeof modes)[number];
+
+function oneOf<const Choices extends readonly string[]>(...choices: Choices) {
+  return (text: string): Choices[number] => {
+    const found = choices.find((choice) => choice === text);
+    if (found !== undefined) return found;
+    throw new RangeError(
+      `want ${choices.map((choice) => `"${choice}"`).join(" or ")}, got "${text}"`,
+    );
+  };
+}
+
+function absolutePath(text: string): string {
+  if (!text.startsWith("/")) throw new RangeError(`want an absolute path, got "${text}"`);
+  return text;
+}
+
+function yesOrNo(text: string): boolean {
+  return oneOf("yes", "no")(text) === "yes";
+}
+
+function integer(lowest: number, highest: number) {
+  return (text: string) => parseInteger(text, lowest, highest);
+}
+
+/** A duration that greylisting counts with: whole seconds. */
+function wholeSeconds(text: string): number {
+  const seconds = parseDuration(text);
+  if (!Number.isInteger(seconds)) throw new RangeError(`want whole seconds, got "${text}"`);
+  return seconds;
+}
+
+/** A duration that must not be nothing. */
+function someTime(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds === 0) throw new RangeError(`want more than nothing, got "${text}"`);
+  return seconds;
+}
+
+function requestSize(text: string): number {
+  const bytes = parseSize(text);
+  // Postfix sends up to 9 kB: long addresses, certificate names, policy_context.
+  if (bytes < 16 * 1024) throw new RangeError(`want at least 16 KiB, got "${text}"`);
+  return bytes;
+}
+
+function keyPrefix(text: string): string {
+  // Memcached allows 250 bytes, of which the hash takes 43.
+  if (/^[!-~]{0,100}$/.test(text)) return text;
+  throw new RangeError(
+    `want at most 100 printable ASCII characters without a blank, got "${text}"`,
+  );
+}
+
+function deferKeyword(text: string): string {
+  if (/^(?:DEFER_IF_PERMIT|DEFER|4\d\d)$/.test(text)) return text;
+  throw new RangeError(`want DEFER_IF_PERMIT, DEFER or a 4xx code, got "${text}"`);
+}
+
+function deferText(text: string): string {
+  deferralTemplate("DEFER_IF_PERMIT", text);
+  return text;
+}
+
+function header(text: string): string | undefined {
+  if (text === "none") return undefined;
+  headerTemplate(text);
+  return text;
+}
+
+export const settings = {
+  mode: {
+    takes: "one",
+    parse: oneOf(...modes),
+    fallback: "spawn",
+    placeholder: "MODE",
+    help: "spawn: serve one Postfix process on stdin and stdout; daemon: listen",
+  },
+  config: {
+    takes: "one",
+    parse: absolutePath,
+    fallback: undefined,
+    placeholder: "FILE",
+    help: "configuration file (/etc/greylist/greylist.conf, if it is there)",
+  },
+  listen: {
+    takes: "list",
+    parse: parseEndpoint,
+    fallback: "inet:127.0.0.1:10023",
+    placeholder: "ENDPOINT",
+    help: "where the daemon listens: inet:host:port or unix:/path; may be given several times",
+  },
+  store: {
+    takes: "one",
+    parse: parseStoreAddress,
+    fallback: "memcached:127.0.0.1:11211",
+    placeholder: "STORE",
+    help: "where the state is: memcached:host:port,…, sqlite:/path, or memory (daemon only)",
+  },
+  "store-timeout": {
+    takes: "one",
+    parse: someTime,
+    fallback: "500ms",
+    placeholder: "TIME",
+    help: "the most that a request waits for the store, in total",
+  },
+  "on-store-failure": {
+    takes: "one",
+    parse: oneOf("accept", "defer"),
+    fallback: "accept",
+    placeholder: "ANSWER",
+    help: "what becomes of mail while the store is out of order: accept or defer",
+    reloadable: true,
+  },
+  "memory-entries": {
+    takes: "one",
+    parse: integer(1, 100_000_000),
+    fallback: "1000000",
+    placeholder: "NUMBER",
+    help: "how many entries the store memory holds; the oldest make room",
+  },
+  "memcached-auth-file": {
+    takes: "one",
+    parse: absolutePath,
+    fallback: undefined,
+    placeholder: "FILE",
+    help: "file with user:password for memcached's SASL authentication",
+    secret: true,
+  },
+  "key-prefix": {
+    takes: "one",
+    parse: keyPrefix,
+    fallback: "gl1:",
+    placeholder: "TEXT",
+    help: "what all keys in the store begin with",
+  },
+  "key-secret-file": {
+    takes: "one",
+    parse: absolutePath,
+    fallback: undefined,
+    placeholder: "FILE",
+    help: "file with at least 16 bytes; keys are then HMAC-SHA-256 under it, else SHA-256",
+    secret: true,
+  },
+  "identify-by": {
+    takes: "one",
+    parse: oneOf("client,sender,recipient", "client,recipient"),
+    fallback: "client,sender,recipient",
+    placeholder: "PARTS",
+    help: "what makes two attempts the same; client,recipient leaves the sender out",
+    reloadable: true,
+  },
+  delay: {
+    takes: "one",
+    parse: wholeSeconds,
+    fallback: "5m",
+    placeholder: "TIME",
+    help: "how long a new triplet is deferred; 0: until its second attempt",
+    reloadable: true,
+  },
+  "retry-window": {
+    takes: "one",
+    parse: wholeSeconds,
+    fallback: "2d",
+    placeholder: "TIME",
+    help: "an attempt later than this after the first one begins anew",
+    reloadable: true,
+  },
+  "max-age": {
+    takes: "one",
+    parse: wholeSeconds,
+    fallback: "35d",
+    placeholder: "TIME",
+    help: "how long a triplet that passed is remembered after its last use",
+    reloadable: true,
+  },
+  "ipv4-prefix": {
+    takes: "one",
+    parse: integer(1, 32),
+    fallback: "24",
+    placeholder: "BITS",
+    help: "how much of an IPv4 address identifies a client",
+    reloadable: true,
+  },
+  "ipv6-prefix": {
+    takes: "one",
+    parse: integer(1, 128),
+    fallback: "64",
+    placeholder: "BITS",
+    help: "how much of an IPv6 address identifies a client",
+    reloadable: true,
+  },
+  action: {
+    takes: "one",
+    parse: deferKeyword,
+    fallback: "DEFER_IF_PERMIT",
+    placeholder: "KEYWORD",
+    help: "how Postfix is told to defer: DEFER_IF_PERMIT, DEFER or a 4xx code",
+    reloadable: true,
+  },
+  text: {
+    takes: "one",
+    parse: deferText,
+    fallback: "4.2.0 Greylisted, please try again in %s seconds",
+    placeholder: "TEXT",
+    help:
+      "what the sending server is told; %s seconds left, %r recipient domain, %h host, %v version",
+    reloadable: true,
+  },
+  header: {
+    takes: "one",
+    parse: header,
+    fallback: "X-Greylist: delayed %t seconds by greylist-%v at %h; %d",
+    placeholder: "HEADER",
+    help: "what a delayed mail is marked with; %t seconds, %v version, %h host, %d date; or none",
+    reloadable: true,
+  },
+  "dry-run": {
+    takes: "switch",
+    parse: yesOrNo,
+    fallback: "no",
+    placeholder: "",
+    help: "decide, remember and log as usual, but let everything pass",
+    reloadable: true,
+  },
+  log: {
+    takes: "one",
+    parse: parseLogTarget,
+    fallback: { spawn: "syslog", daemon: "stderr" },
+    placeholder: "WHERE",
+    help: `syslog (${syslogPath}, facility mail), stderr, file:/path or none`,
+  },
+  "log-level": {
+    takes: "one",
+    parse: oneOf("debug", "info", "warning", "error"),
+    fallback: "info",
+    placeholder: "LEVEL",
+    help: "the least that is logged: debug, info, warning or error",
+  },
+  "log-format": {
+    takes: "one",
+    parse: oneOf("text", "json"),
+    fallback: "text",
+    placeholder: "FORMAT",
+    help: "text, in postgrey's words, or json, one object a line",
+  },
+  "max-connections": {
+    takes: "one",
+    parse: integer(1, 1_000_000),
+    fallback: "1000",
+    placeholder: "NUMBER",
+    help: "how many connections the daemon serves at a time; an idle one makes room",
+  },
+  "idle-timeout": {
+    takes: "one",
+    parse: someTime,
+    fallback: "20m",
+    placeholder: "TIME",
+    help: "a connection that completes no request for this long is closed",
+  },
+  "max-request-size": {
+    takes: "one",
+    parse: requestSize,
+    fallback: "64 KiB",
+    placeholder: "SIZE",
+    help: "a longer request is not answered, and its connection closed",
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+export type SettingName = keyof typeof settings;
+
+export const settingNames = Object.keys(settings) as readonly SettingName[];
+
+type Camel<Name extends string> = Name extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<Camel<Tail>>}`
+  : Name;
+
+type ValueOf<Row extends Setting> = Row["takes"] extends "list"
+  ? readonly ReturnType<Row["parse"]>[]
+  : Row["fallback"] extends undefined ? ReturnType<Row["parse"]> | undefined
+  : ReturnType<Row["parse"]>;
+
+/** Every setting's value: durations in seconds, sizes in bytes. */
+export type Config = {
+  readonly [Name in SettingName as Camel<Name>]: ValueOf<(typeof settings)[Name]>;
+};
+
+/** `retry-window` → `retryWindow`. */
+export function configKey<Name extends SettingName>(name: Name): Camel<Name> {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()) as Camel<Name>;
+}
+
+/** `retry-window` → `GREYLIST_RETRY_WINDOW`. */
+export function environmentName(name: SettingName): string {
+  return `GREYLIST_${name.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** The default as written, in a mode. */
+export function fallbackOf(name: SettingName, mode: Mode): string | undefined {
+  const { fallback }: Setting = settings[name];
+  return typeof fallback === "object" ? fallback[mode] : fallback;
+}

@@ -1,0 +1,97 @@
+/**
+ * Who is greylisted: the triplet of client network, sender and recipient, brought to a form in which
+ * two attempts to deliver one mail look the same. Pure.
+ *
+ * - Client: the address cut to a prefix (senders retry from a neighbouring address);
+ *   `::ffff:a.b.c.d` is a.b.c.d.
+ * - Sender: what changes from one attempt or one mail to the next is taken out: the BATV tag
+ *   (draft-levine-smtp-batv), hash and time stamp of SRS0 and SRS1 (the SRS paper, libspf2.org), the
+ *   `+extension`, and numbers that are a whole word (`bounce-123-456`).
+ * - Recipient: the `+extension` is taken out.
+ * - ASCII letters in lower case; other bytes as they are. The domain is what follows the last `@`.
+ */
+import ipaddr from "ipaddr.js";
+
+/** How many bits of an address identify a client. */
+export interface Prefixes {
+  readonly ipv4: number;
+  readonly ipv6: number;
+}
+
+/** An address as ipaddr.js has it; an IPv4-mapped one is IPv4. Undefined for anything else. */
+export function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  // ipaddr.js also takes 0x7f.1 and the like, which no smtpd sends.
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
+  if (!text.includes(":") || text.includes("%") || !ipaddr.IPv6.isValid(text)) return undefined;
+  const address = ipaddr.IPv6.parse(text);
+  return address.isIPv4MappedAddress() ? address.toIPv4Address() : address;
+}
+
+/** The client's network, such as `192.0.2.0/24` or `2001:db8::/64`; undefined for no address. */
+export function clientNetwork(address: string, prefixes: Prefixes): string | undefined {
+  const parsed = parseAddress(address);
+  if (parsed === undefined) return undefined;
+  const bits = parsed.kind() === "ipv4" ? prefixes.ipv4 : prefixes.ipv6;
+  const bytes = parsed.toByteArray().map((byte, i) =>
+    byte & (0xff << (8 - Math.min(8, Math.max(0, bits - i * 8))))
+  );
+  return `${ipaddr.fromByteArray(bytes)}/${bits}`;
+}
+
+// Stands for a number. No sender contains it, so that `bounce-#` and `bounce-1` stay apart.
+const number = "\0";
+
+/** The sender as it identifies a mail over several attempts. The null sender stays empty. */
+export function normalizeSender(sender: string): string {
+  const { local, domain } = splitAddress(sender);
+  const stable = withoutExtension(withoutSrs(local.replace(/^prvs=[0-9a-z]+=/i, "")));
+  return lowerCase(stable.replace(/\b\d+\b/g, number) + domain);
+}
+
+/** The recipient as it identifies a mailbox. */
+export function normalizeRecipient(recipient: string): string {
+  const { local, domain } = splitAddress(recipient);
+  return lowerCase(withoutExtension(local) + domain);
+}
+
+/** Splits before the last `@`; `domain` begins with it, or is empty. */
+export function splitAddress(address: string): { local: string; domain: string } {
+  const at = address.lastIndexOf("@");
+  if (at === -1) return { local: address, domain: "" };
+  return { local: address.slice(0, at), domain: address.slice(at) };
+}
+
+/** Lower case for A to Z only: other bytes may be half of a character. */
+export function lowerCase(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+function withoutExtension(local: string): string {
+  const plus = local.indexOf("+");
+  return plus > 0 ? local.slice(0, plus) : local;
+}
+
+// SRS0=hash=time=domain=user        → SRS0=domain=user
+// SRS1=hash=hop==hash=time=domain=user → SRS1=hop==domain=user
+// The first separator may be = + or -, and so may the second one of SRS1's pair.
+function withoutSrs(local: string): string {
+  return local
+    .replace(/^srs0[-+=][^=]+=[^=]{2}=(?=[^=]+=)/i, "SRS0=")
+    .replace(/^srs1[-+=][^=]+=([^=]+)=[-+=][^=]+=[^=]{2}=(?=[^=]+=)/i, "SRS1=$1==");
+}
+
+/** What of the triplet identifies it. The seed of this program left the sender out. */
+export type IdentifyBy = "client,sender,recipient" | "client,recipient";
+
+/** What a key is made from. No part contains a line break, so that no two triplets fall together. */
+export function tripletMaterial(
+  network: string,
+  sender: string,
+  recipient: string,
+  identifyBy: IdentifyBy,
+): string {
+  const parts = ["triplet", network];
+  if (identifyBy === "client,sender,recipient") parts.push(normalizeSender(sender));
+  parts.push(normalizeRecipient(recipient));
+  return parts.join("\n");
+}

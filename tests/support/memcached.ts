@@ -1,0 +1,129 @@
+/**
+ * Real memcached servers for tests: on loopback or a unix socket, small, one thread, always ended.
+ * Needs the Debian package memcached; with `sasl` also sasl2-bin (saslpasswd2).
+ */
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as net from "node:net";
+import * as path from "node:path";
+import process from "node:process";
+import { type Cleanup, freePort, type Running, start, tempDir } from "./process.ts";
+
+/** A memcached that a test started. */
+export interface Memcached {
+  /** The TCP port of 127.0.0.1, or of ::1 with `host: "::1"`; 0 for a unix socket. */
+  readonly port: number;
+  /** The unix socket; empty for TCP. */
+  readonly path: string;
+  /** As a store setting names it: `127.0.0.1:11211`, `[::1]:11211`, `unix:/run/m.sock`. */
+  readonly server: string;
+  /** The process that runs now. */
+  readonly pid: number;
+  /** SIGSTOP: connections are still accepted by the kernel, nothing is ever answered. */
+  freeze(): void;
+  /** SIGCONT. */
+  thaw(): void;
+  /** Ends it at once, frozen or not; connections to it are reset or closed. */
+  stop(): Promise<void>;
+  /** Ends it if it runs, and starts an empty one at the same address. */
+  restart(): Promise<void>;
+}
+
+export interface MemcachedOptions {
+  /** `127.0.0.1` (the default) or `::1`. */
+  readonly host?: string;
+  /** Listen on this unix socket instead. */
+  readonly path?: string;
+  /** Ask for this user and password (binary protocol only). */
+  readonly sasl?: { readonly username: string; readonly password: string };
+  /** More of memcached's own arguments. */
+  readonly args?: readonly string[];
+}
+
+/** Starts a memcached that answers by the time the promise settles. */
+export async function startMemcached(
+  t: Cleanup,
+  options: MemcachedOptions = {},
+): Promise<Memcached> {
+  const host = options.host ?? "127.0.0.1";
+  const unix = options.path ?? "";
+  const port = unix === "" ? await freePort() : 0;
+  const env: Record<string, string> = { PATH: process.env["PATH"] ?? "/usr/bin:/bin" };
+  // 16 MiB hold the 10,000 entries of the contract suite several times over.
+  const args = ["-m", "16", "-t", "1", "-c", "1024"];
+  if (unix === "") args.push("-l", host, "-p", String(port));
+  else args.push("-s", unix, "-a", "777");
+  // Memcached refuses to run as root without being told so; as root it can write to any test's folder.
+  if (process.getuid?.() === 0) args.push("-u", "root");
+  if (options.sasl !== undefined) {
+    args.push("-S");
+    env["SASL_CONF_PATH"] = saslFolder(t, options.sasl);
+  }
+  args.push(...options.args ?? []);
+
+  let running: Running | undefined;
+  const kill = async () => {
+    // SIGKILL: it has nothing to save, and a stopped process does not notice SIGTERM.
+    if (running !== undefined) await running.stop("SIGKILL");
+    running = undefined;
+    if (unix !== "") fs.rmSync(unix, { force: true });
+  };
+  const launch = async () => {
+    const launched = start({ after: () => {} }, "memcached", args, { env });
+    running = launched;
+    let gone: number | string | undefined;
+    void launched.exited.then((status) => gone = status);
+    const end = performance.now() + 10_000;
+    while (!await accepts(unix === "" ? { host, port } : { path: unix })) {
+      if (gone !== undefined) throw new Error(`memcached ended (${gone}): ${launched.stderr()}`);
+      if (performance.now() > end) throw new Error(`memcached does not listen: ${args.join(" ")}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  const signal = (name: NodeJS.Signals) => {
+    if (running !== undefined) process.kill(running.pid, name);
+  };
+  t.after(kill);
+  await launch();
+  return {
+    port,
+    path: unix,
+    server: unix !== ""
+      ? `unix:${unix}`
+      : host.includes(":")
+      ? `[${host}]:${port}`
+      : `${host}:${port}`,
+    get pid() {
+      return running?.pid ?? -1;
+    },
+    freeze: () => signal("SIGSTOP"),
+    thaw: () => signal("SIGCONT"),
+    stop: kill,
+    restart: async () => {
+      await kill();
+      await launch();
+    },
+  };
+}
+
+function accepts(where: { host: string; port: number } | { path: string }): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(where);
+    socket.once("connect", () => (socket.destroy(), resolve(true)));
+    socket.once("error", () => (socket.destroy(), resolve(false)));
+  });
+}
+
+/** A folder with a password database and the configuration that makes memcached use it. */
+function saslFolder(t: Cleanup, user: { username: string; password: string }): string {
+  const dir = tempDir(t);
+  const database = path.join(dir, "sasldb2");
+  execFileSync("saslpasswd2", ["-p", "-c", "-a", "memcached", "-f", database, user.username], {
+    input: user.password,
+  });
+  fs.writeFileSync(
+    path.join(dir, "memcached.conf"),
+    `mech_list: plain\npwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: ${database}\n`,
+  );
+  return dir;
+}

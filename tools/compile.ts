@@ -1,0 +1,71 @@
+/**
+ * `deno task compile [FLAGS]`: dist/greylist, one executable for this platform, or for another one with
+ * `--target …`; flags go to `deno compile`.
+ *
+ * The program is bundled into one file first. `deno compile` would otherwise embed all of node_modules,
+ * the tests' packages too, and looking the packages up takes 10 ms of each start, which counts in spawn
+ * mode. What is embedded is printed.
+ *
+ * The binary may read and write files, use the network and the environment, and ask for the host's name:
+ * that is what the settings can name. It cannot start programs or load libraries. It keeps no code
+ * cache, which would be a file of a guessable name in /tmp that another local user could plant.
+ */
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import process from "node:process";
+
+/** What the compiled program may do; the tests run the source with the same. */
+export const permissions = [
+  "--no-prompt",
+  "--allow-read",
+  "--allow-write",
+  "--allow-net",
+  "--allow-env",
+  "--allow-sys=hostname",
+  "--unstable-net",
+];
+
+const root = path.resolve(import.meta.dirname ?? ".", "..");
+
+// Not node:child_process: its emulation takes arguments to Deno for arguments to Node and rewrites them.
+function deno(...args: string[]): void {
+  const command = new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: root,
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
+  const { code } = command.outputSync();
+  if (code !== 0) process.exit(code);
+}
+
+if (import.meta.main) {
+  const output = path.join(root, "dist", "greylist");
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "greylist-compile-"));
+  try {
+    const bundle = path.join(folder, "greylist.js");
+    deno("bundle", "--quiet", "--platform", "deno", "--output", bundle, "main.ts");
+    fs.mkdirSync(path.dirname(output), { recursive: true });
+    deno(
+      "compile",
+      "--no-config",
+      "--no-code-cache",
+      "--quiet",
+      ...permissions,
+      "--output",
+      output,
+      ...process.argv.slice(2),
+      bundle,
+    );
+    const mib = (file: string) => (fs.statSync(file).size / 1024 ** 2).toFixed(1);
+    const written = fs.existsSync(output) ? output : `${output}.exe`;
+    process.stdout.write(
+      `dist/${path.basename(written)}: ${mib(written)} MiB, of which the program is ` +
+        `${mib(bundle)} MiB\n`,
+    );
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
