@@ -14,10 +14,11 @@
  * which Postfix has verified by resolving it back to the address; it is `unknown` when it could not,
  * and an entry `unknown` means just those clients.
  */
+import { lowerCase } from "../triplet.ts";
 import { Domains, isDomain, withoutFinalDot } from "./domains.ts";
-import { lowerCase, type Problem, type Rule, rulesOf, type Source } from "./lines.ts";
+import { type Problem, type Rule, rulesOf, type Source } from "./lines.ts";
 import { type NewPatternSet, Patterns } from "./patterns.ts";
-import { parseAddress, parseNetwork, Prefixes } from "./prefixes.ts";
+import { groupsOf, parseNetwork, Prefixes } from "./prefixes.ts";
 
 /** A client as Postfix describes it: the attributes client_name and client_address. */
 export interface Client {
@@ -89,7 +90,7 @@ class Clients implements ClientList {
   match(client: Client): Rule | undefined {
     const named = this.#names.find(withoutFinalDot(lowerCase(client.name)));
     if (named !== undefined) return named;
-    const groups = parseAddress(client.address);
+    const groups = groupsOf(client.address);
     return (groups && this.#networks.find(groups)) ?? this.#patterns.find(client.name);
   }
 }

@@ -57,11 +57,6 @@ function isSpace(byte: number): boolean {
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }
 
-/** Lower case for A to Z only: the other bytes may be parts of UTF-8 sequences. */
-export function lowerCase(text: string): string {
-  return /[A-Z]/.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
-}
-
 /** One line for a log or a terminal: `Cannot read FILE:LINE: "ENTRY", wanted …`. */
 export function describeProblem(problem: Problem): string {
   const { file, line, text, wanted } = problem;

@@ -10,8 +10,9 @@
  * `user+extension`. The domain of an address is what follows its last `@`; an address without one is
  * a user of this host, so `user@` holds it.
  */
+import { lowerCase, splitAddress } from "../triplet.ts";
 import { Domains, isDomain, withoutFinalDot } from "./domains.ts";
-import { lowerCase, type Problem, type Rule, rulesOf, type Source } from "./lines.ts";
+import { type Problem, type Rule, rulesOf, type Source } from "./lines.ts";
 import { type NewPatternSet, Patterns } from "./patterns.ts";
 
 export interface RecipientList {
@@ -69,12 +70,15 @@ class Recipients implements RecipientList {
     const { text } = rule;
     if (text.startsWith("/")) return this.#patterns.add(rule);
     if (/[ \t\r\f\v]/.test(text)) return `one entry a line: ${WANTED}`;
-    const { user, domain } = splitEntry(lowerCase(text));
-    if (user === "*" || user === "" || (user === undefined && /^[*.]/.test(domain))) {
+    const { local, domain: atDomain } = splitAddress(lowerCase(text));
+    const alone = atDomain === "";
+    const user = alone ? "" : local;
+    const domain = withoutFinalDot(alone ? local : atDomain.slice(1));
+    if (user === "*" || (user === "" && (!alone || /^[*.]/.test(domain)))) {
       return `${WANTED}; a domain stands alone and includes everything below it`;
     }
-    if (!(domain === "" && user !== undefined) && !isMailDomain(domain)) return WANTED;
-    if (user === undefined) return void this.#domains.add(domain, rule);
+    if (domain === "" ? alone : !isMailDomain(domain)) return WANTED;
+    if (alone) return void this.#domains.add(domain, rule);
     const key = `${user}@${domain}`;
     if (this.#addresses.has(key)) return undefined;
     this.#addresses.set(key, rule);
@@ -84,8 +88,9 @@ class Recipients implements RecipientList {
   }
 
   match(recipient: string): Rule | undefined {
-    const { user, domain } = splitAddress(lowerCase(recipient));
-    const users = [...this.#users(user)];
+    const { local, domain: atDomain } = splitAddress(lowerCase(recipient));
+    const domain = withoutFinalDot(atDomain.slice(1));
+    const users = [...this.#users(local)];
     // A domain longer than any in the list is not hashed for each of the users.
     const full = domain.length <= this.#longestDomain ? users : [];
     for (const each of full) {
@@ -109,20 +114,6 @@ class Recipients implements RecipientList {
       plus = user.indexOf("+", plus + 1)
     ) yield user.slice(0, plus);
   }
-}
-
-/** Splits at the last `@`. An entry without one is a domain. */
-function splitEntry(text: string): { user: string | undefined; domain: string } {
-  const at = text.lastIndexOf("@");
-  const user = at < 0 ? undefined : text.slice(0, at);
-  return { user, domain: withoutFinalDot(text.slice(at + 1)) };
-}
-
-/** Splits at the last `@`. An address without one is a user. */
-function splitAddress(text: string): { user: string; domain: string } {
-  const at = text.lastIndexOf("@");
-  if (at < 0) return { user: text, domain: "" };
-  return { user: text.slice(0, at), domain: withoutFinalDot(text.slice(at + 1)) };
 }
 
 /** A domain, or an address literal such as `[192.0.2.1]`. */
