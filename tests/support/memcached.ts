@@ -32,6 +32,8 @@ export interface Memcached {
 export interface MemcachedOptions {
   /** `127.0.0.1` (the default) or `::1`. */
   readonly host?: string;
+  /** A free one by default. */
+  readonly port?: number;
   /** Listen on this unix socket instead. */
   readonly path?: string;
   /** Ask for this user and password (binary protocol only). */
@@ -47,7 +49,7 @@ export async function startMemcached(
 ): Promise<Memcached> {
   const host = options.host ?? "127.0.0.1";
   const unix = options.path ?? "";
-  const port = unix === "" ? await freePort() : 0;
+  const port = unix === "" ? options.port ?? await freePort() : 0;
   const env: Record<string, string> = { PATH: process.env["PATH"] ?? "/usr/bin:/bin" };
   // 16 MiB hold the 10,000 entries of the contract suite several times over.
   const args = ["-m", "16", "-t", "1", "-c", "1024"];
