@@ -260,7 +260,9 @@ test("many processes at once make the file and share it", async (t) => {
   const file = path.join(tempDir(t), "state.db");
   const programs = Array.from({ length: 8 }, (_, i) => {
     const end = i % 2 === 0 ? "close" : "leave";
-    return start(t, process.execPath, [...runtime, child, `sqlite:${file}`, "200", end]);
+    // Longer than usual: making the file takes several fsyncs, and eight start on few processors.
+    const args = [child, `sqlite:${file}`, "200", end, "5000"];
+    return start(t, process.execPath, [...runtime, ...args]);
   });
   for (const program of programs) {
     assert.equal(await program.exited, 0, program.stderr());
