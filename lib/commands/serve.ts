@@ -5,6 +5,8 @@ import type { Log } from "../log.ts";
 import { createPolicy, Instances } from "../policy.ts";
 import { type Loaded, policyOptions, type Setup } from "../setup.ts";
 import { openStore } from "../stores/open.ts";
+import { StoreError } from "../stores/store.ts";
+import { unavailableStore } from "../stores/unavailable.ts";
 import { formatEndpoint } from "../units.ts";
 
 /** How long, in milliseconds, requests in flight may take after SIGTERM: well under 5 s in all. */
@@ -24,6 +26,12 @@ export async function serve(setup: Setup, log: Log, load: () => Promise<Loaded>)
     clock: now,
     memoryEntries: config.memoryEntries,
     ...(secrets.memcached === undefined ? {} : { auth: secrets.memcached }),
+  }).catch((error) => {
+    // A daemon that cannot start is seen by whoever starts it; of a child of spawn(8) Postfix would only
+    // see that it does not answer, and hold the mail.
+    if (config.mode !== "spawn" || !(error instanceof StoreError)) throw error;
+    log.down(config.store.kind, error.message);
+    return unavailableStore(config.store.kind, error.message);
   });
   const parts = { store, log, now, instances: new Instances() };
   let policy = createPolicy(policyOptions(setup), parts);
