@@ -19,9 +19,14 @@ function run(
   allow = ["-A"],
 ) {
   const runtime = deno ? ["run", "--no-prompt", "--quiet", "--no-check", ...allow] : [];
-  // Through env(1), because Deno's node:child_process adds -A to a Deno that it starts itself.
-  return start(t, "env", [process.execPath, ...runtime, child, ...args], {
-    env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...env },
+  // Deno's node:child_process adds -A behind its own path wherever it sees it among the arguments.
+  return start(t, "sh", ["-c", 'exec "$RUNTIME" "$@"', "sh", ...runtime, child, ...args], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      HOME: process.env["HOME"] ?? "",
+      RUNTIME: process.execPath,
+      ...env,
+    },
   });
 }
 
