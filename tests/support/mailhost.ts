@@ -1,0 +1,112 @@
+/**
+ * A whole mail host for the end-to-end tests: Postfix, greylist in one of its modes, and a store.
+ *
+ * greylist runs as nobody and logs into a file of this host. What the tests vary is in its
+ * configuration file; where it listens and logs is on its command line.
+ */
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { type Memcached, startMemcached } from "./memcached.ts";
+import { type Postfix, startPostfix } from "./postfix.ts";
+import { type Cleanup, freePort, type Running, start, tempDir, waitFor } from "./process.ts";
+import { NOBODY, programUnderTest } from "./program.ts";
+
+/** What the tests wait for. Long enough that an early retry is early on a busy machine too. */
+export const DELAY_SECONDS = 3;
+
+export interface MailHostOptions {
+  /** How Postfix reaches greylist: spawn(8), or a daemon's TCP or unix socket. */
+  readonly mode: "spawn" | "inet" | "unix";
+  readonly store: "memcached" | "sqlite" | "memory";
+  /** Further lines of greylist's configuration file, `name = value`. */
+  readonly greylist?: readonly string[];
+  /** Further main.cf settings, `name=value`. */
+  readonly postfix?: readonly string[];
+}
+
+export interface MailHost {
+  readonly postfix: Postfix;
+  /** The lines of greylist's own log. */
+  greylistLog(): string[];
+  /** The server of the store memcached. Throws when the store is another. */
+  memcached(): Memcached;
+  /** Starts the daemon, again after `stop` at the same address; in mode spawn there is none. */
+  startDaemon(): Promise<Running>;
+  /** The daemon that `startDaemon` or this host's start started last. */
+  daemon(): Running;
+}
+
+export async function startMailHost(test: Cleanup, options: MailHostOptions): Promise<MailHost> {
+  const program = programUnderTest();
+  const t = lastFirst(test);
+  const dir = tempDir(t);
+  const state = path.join(dir, "state");
+  fs.mkdirSync(state);
+  fs.chownSync(state, NOBODY, NOBODY);
+  const logFile = path.join(state, "greylist.log");
+  const greylistLog = () => {
+    if (!fs.existsSync(logFile)) return [];
+    return fs.readFileSync(logFile, "latin1").split("\n").filter((line) => line !== "");
+  };
+
+  const memcached = options.store === "memcached" ? await startMemcached(t) : undefined;
+  const store = {
+    memcached: `memcached:${memcached?.server}`,
+    sqlite: `sqlite:${state}/greylist.db`,
+    memory: "memory",
+  }[options.store];
+  const config = path.join(dir, "greylist.conf");
+  const settings = [`store = ${store}`, `delay = ${DELAY_SECONDS}s`, ...options.greylist ?? []];
+  fs.writeFileSync(config, settings.map((line) => `${line}\n`).join(""));
+  const args = ["--config", config, "--log", `file:${logFile}`];
+
+  const socketDir = path.join(dir, "queue/greylist");
+  const listen = options.mode === "unix"
+    ? `unix:${socketDir}/socket`
+    : `inet:127.0.0.1:${await freePort()}`;
+  const listening = () => greylistLog().filter((line) => line.includes(`listening on ${listen}`));
+  let daemon: Running | undefined;
+  const startDaemon = async () => {
+    const before = listening().length;
+    const daemonArgs = [...args, "--mode", "daemon", "--listen", listen];
+    const as = { uid: NOBODY, gid: NOBODY, cwd: "/", env: {} };
+    const started = daemon = start(t, program, daemonArgs, as);
+    const ended = started.exited.then((status) => `${status}: ${started.stderr()}`);
+    const ready = waitFor("the daemon to listen", () => listening().length > before);
+    assert.equal(await Promise.race([ready, ended]), undefined, "the daemon ended");
+    return started;
+  };
+  if (options.mode !== "spawn") {
+    fs.mkdirSync(socketDir, { recursive: true });
+    fs.chownSync(socketDir, NOBODY, NOBODY);
+    await startDaemon();
+  }
+
+  const endpoint = {
+    spawn: [], // postfix/main.cf says so itself
+    inet: [`greylist_endpoint=${listen}`],
+    unix: ["greylist_endpoint=unix:greylist/socket"],
+  }[options.mode];
+  const postfix = await startPostfix(t, {
+    dir,
+    spawn: [program, ...args],
+    settings: [...endpoint, ...options.postfix ?? []],
+  });
+  return {
+    postfix,
+    greylistLog,
+    memcached: () => memcached ?? assert.fail(`the store is ${store}`),
+    startDaemon,
+    daemon: () => daemon ?? assert.fail("no daemon in mode spawn"),
+  };
+}
+
+/** node:test runs its `after` functions first come, first served; what started last has to stop first. */
+function lastFirst(t: Cleanup): Cleanup {
+  const cleanups: (() => void | Promise<void>)[] = [];
+  t.after(async () => {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  });
+  return { after: (cleanup) => void cleanups.push(cleanup) };
+}
