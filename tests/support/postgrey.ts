@@ -5,7 +5,6 @@
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as net from "node:net";
-import * as os from "node:os";
 import * as path from "node:path";
 import { type Cleanup, start, tempDir, waitFor } from "./process.ts";
 
@@ -42,8 +41,8 @@ export async function startPostgrey(t: Cleanup, options: PostgreyOptions = {}): 
   const running = start(t, PROGRAM, [
     `--unix=${socket}`,
     `--dbdir=${dir}`,
-    `--user=${os.userInfo().username}`,
-    `--group=${execFileSync("id", ["-gn"], { encoding: "utf8" }).trim()}`,
+    `--user=${id("-un")}`,
+    `--group=${id("-gn")}`,
     `--whitelist-clients=${file("whitelist_clients", options.clients ?? "")}`,
     `--whitelist-recipients=${file("whitelist_recipients", options.recipients ?? "")}`,
     ...options.args ?? [],
@@ -56,6 +55,11 @@ export async function startPostgrey(t: Cleanup, options: PostgreyOptions = {}): 
     lines: () => running.stderr().split("\n").slice(0, -1),
     stop: async () => void await running.stop(),
   };
+}
+
+/** What id(1) says; os.userInfo() of Bun only knows what the environment says. */
+function id(option: string): string {
+  return execFileSync("id", [option], { encoding: "utf8" }).trim();
 }
 
 function canConnect(socket: string): Promise<boolean> {
