@@ -26,6 +26,8 @@ export class Server {
   readonly _socket: Socket | undefined;
   /** Connects if there is no socket, and calls `go` when it may be written to. */
   sock(sasl: boolean, go: (socket: Socket) => void): void;
+  /** Sends one whole request. */
+  write(request: Buffer): void;
   /** Takes bytes from the socket. */
   responseHandler(data: Buffer): void;
   /** Takes one whole reply. */
@@ -39,6 +41,8 @@ export class Client {
     servers: readonly Server[],
     options: { readonly retries: number; readonly logger: { log(): void } },
   );
+  /** Counts `seq` on. */
+  incrSeq(): void;
   /** The opaque of the latest request. */
   seq: number;
   get(key: string, reply: (error: Error | null, value: Buffer | null) => void): void;
