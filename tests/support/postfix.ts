@@ -52,8 +52,15 @@ export async function startPostfix(t: Cleanup, options: PostfixOptions): Promise
   }) as [string, string, string, string];
   const logFile = path.join(dir, "mail.log");
   const port = await freePort();
-  const postconf = (...args: string[]) =>
-    execFileSync("postconf", ["-c", config, ...args], { encoding: "utf8" });
+  // Postfix takes its time with a file that has just been changed: it reads it again and again until a
+  // second has passed, in case somebody is still writing.
+  const settle = () => {
+    for (const name of fs.readdirSync(config)) fs.utimesSync(path.join(config, name), 1e9, 1e9);
+  };
+  const postconf = (...args: string[]) => {
+    settle();
+    return execFileSync("postconf", ["-c", config, ...args], { encoding: "latin1" });
+  };
   // What it has to say is in the mail log.
   const postfix = (command: string) =>
     execFileSync("postfix", ["-c", config, command], { stdio: "ignore" });
@@ -95,10 +102,7 @@ export async function startPostfix(t: Cleanup, options: PostfixOptions): Promise
     if (ours === command) throw new Error(`Cannot put our program into: ${command}`);
     postconf("-F", `${service}=${ours}`);
   }
-
-  // Postfix takes its time with a file that has just been changed: it reads it again and again until a
-  // second has passed, in case somebody is still writing.
-  for (const name of fs.readdirSync(config)) fs.utimesSync(path.join(config, name), 1e9, 1e9);
+  settle();
 
   const children = () => processesOf(dir);
   let master = 0;
