@@ -1,51 +1,56 @@
 /**
  * `deno task test:container`: builds the image, starts compose.yaml and sends mail to it; see
- * tests/container/. Needs docker or podman, Compose, swaks, memcached, a static busybox, and root.
- * What is missing is installed on Debian, as root; elsewhere it is named.
+ * tests/container/. Needs an engine (docker or podman), Compose, a static busybox, and root. What is
+ * missing is installed on Debian, and named elsewhere; tools/test.ts then runs the tests and counts them.
  */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 
-/** What has to be there, and Debian's packages that have it. */
-const needs: readonly { readonly found: () => boolean; readonly packages: readonly string[] }[] = [
-  {
-    found: () => works("docker", "info") || works("podman", "info"),
-    packages: ["podman", "buildah", "crun"],
-  },
-  {
-    found: () => works("docker", "compose", "version") || works("docker-compose", "version"),
-    packages: ["docker-compose"],
-  },
-  { found: () => works("swaks", "--version"), packages: ["swaks"] },
-  { found: () => works("memcached", "-V"), packages: ["memcached"] },
-  { found: () => fs.existsSync("/bin/busybox"), packages: ["busybox-static"] },
-];
-
 function works(program: string, ...args: string[]): boolean {
   return spawnSync(program, args, { stdio: "ignore" }).status === 0;
 }
 
-const missing = needs.filter(({ found }) => !found()).flatMap(({ packages }) => packages);
-const install = ["apt-get", "install", "-y", "--no-install-recommends", ...missing];
-if (missing.length > 0) {
-  const able = process.getuid?.() === 0 && fs.existsSync("/usr/bin/apt-get");
+/** What has to be there, and Debian's packages that have it. */
+const needed: readonly { readonly there: () => boolean; readonly packages: readonly string[] }[] = [
+  {
+    there: () => works("docker", "info") || works("podman", "info"),
+    packages: ["podman", "buildah", "crun", "netavark"],
+  },
+  {
+    there: () => works("docker", "compose", "version") || works("docker-compose", "version"),
+    packages: ["docker-compose"],
+  },
+  { there: () => fs.existsSync("/bin/busybox"), packages: ["busybox-static"] },
+];
+
+const missing = needed.filter(({ there }) => !there()).flatMap(({ packages }) => packages);
+const install = `apt-get install -y -q --no-install-recommends ${missing.join(" ")}`;
+const root = process.getuid?.() === 0;
+if (missing.length > 0 && !root) {
   process.stdout.write(
-    `${able ? "installing" : "please install, as root"}: ${install.join(" ")}\n`,
+    `The container test needs ${missing.join(", ")}. As root:\n\n    ${install}\n`,
   );
-  if (!able) process.exit(1);
-  for (const args of [["apt-get", "update"], install]) {
-    const { status } = spawnSync(args[0] ?? "", args.slice(1), { stdio: "inherit" });
-    if (status !== 0) process.exit(1);
-  }
-}
-if (process.getuid?.() !== 0) {
-  process.stdout.write("please run as root: one test mounts a /proc\n");
   process.exit(1);
 }
-const folder = path.resolve(import.meta.dirname ?? ".", "../tests/container");
-const args = ["test", "--no-prompt", "--allow-all", ...process.argv.slice(2), folder];
-const { code } = new Deno.Command(Deno.execPath(), { args, stdout: "inherit", stderr: "inherit" })
-  .outputSync();
+if (!root) {
+  process.stdout.write("The container test needs root: it mounts a /proc.\n");
+  process.exit(1);
+}
+if (missing.length > 0) {
+  process.stdout.write(`== installing ${missing.join(", ")} from Debian\n`);
+  process.env.DEBIAN_FRONTEND = "noninteractive";
+  const { status } = spawnSync("sh", ["-c", `apt-get update -q && ${install}`], {
+    stdio: "inherit",
+  });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+// Not node:child_process: its emulation rewrites arguments to Deno.
+const { code } = new Deno.Command(Deno.execPath(), {
+  args: ["run", "--allow-all", path.join(import.meta.dirname ?? ".", "test.ts"), "tests/container"],
+  stdout: "inherit",
+  stderr: "inherit",
+}).outputSync();
 process.exit(code);
