@@ -38,15 +38,16 @@ COPY postfix/launcher /usr/local/bin/greylist
 COPY postfix/entrypoint postfix/add-users postfix/health postfix/rotate-log /usr/local/lib/greylist/
 COPY postfix/rsyslog.conf /etc/rsyslog.d/10-greylist.conf
 COPY postfix/main.cf postfix/master.cf /etc/postfix/
+COPY postfix/whitelist_clients postfix/whitelist_recipients /etc/greylist/
 
 # greylist runs as a user that owns nothing but its state, for those who keep it in a file.
 RUN (useradd -r -M -d /var/lib/greylist -s /usr/sbin/nologin greylist 2>/dev/null \
         || adduser -S -D -H -h /var/lib/greylist greylist) \
-    && mkdir -p /var/lib/greylist /run/greylist /etc/greylist \
+    && mkdir -p /var/lib/greylist /run/greylist \
     && chown greylist /var/lib/greylist /run/greylist \
     && chmod 750 /var/lib/greylist \
     && { ! [ -e /etc/rsyslog.conf ] || sed -i 's/^[^#]*\(imklog\|KLog\)/# no kernel in a container: &/' /etc/rsyslog.conf; } \
-    && chmod 644 /etc/postfix/main.cf /etc/postfix/master.cf /etc/rsyslog.d/10-greylist.conf \
+    && chmod 644 /etc/postfix/*.cf /etc/greylist/* /etc/rsyslog.d/10-greylist.conf \
     && greylist --version
 
 ARG MAIL_USERS="alexandre robin lucas axel massi logan"
