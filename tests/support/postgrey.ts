@@ -1,0 +1,91 @@
+/**
+ * A real postgrey for tests: on a unix socket in a folder of its own, with a clock that each request
+ * sets through its attribute policy_test_time, always ended. Needs the Debian package postgrey.
+ */
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as net from "node:net";
+import * as path from "node:path";
+import { type Cleanup, start, tempDir, waitFor } from "./process.ts";
+
+const PROGRAM = "/usr/sbin/postgrey";
+
+/** What postgrey is started with. */
+export interface PostgreyOptions {
+  readonly args?: readonly string[];
+  /** The text of its lists; empty when left out. */
+  readonly clients?: string;
+  readonly recipients?: string;
+}
+
+export interface Postgrey {
+  /** Its answer to a request at this time, without `action=`; undefined when it closes instead. */
+  ask(attributes: ReadonlyMap<string, string>, now: number): Promise<string | undefined>;
+  /** What it has logged so far. It logs before it answers, but a line may arrive a little later. */
+  lines(): string[];
+  stop(): Promise<void>;
+}
+
+/** Starts a postgrey that answers by the time the promise settles. */
+export async function startPostgrey(t: Cleanup, options: PostgreyOptions = {}): Promise<Postgrey> {
+  if (!fs.existsSync(PROGRAM)) {
+    throw new Error(`${PROGRAM} is not there: apt-get install --no-install-recommends postgrey`);
+  }
+  const dir = tempDir(t);
+  const socket = path.join(dir, "socket");
+  const file = (name: string, text: string) => {
+    const whole = path.join(dir, name);
+    fs.writeFileSync(whole, text, "latin1");
+    return whole;
+  };
+  const running = start(t, PROGRAM, [
+    `--unix=${socket}`,
+    `--dbdir=${dir}`,
+    `--user=${id("-un")}`,
+    `--group=${id("-gn")}`,
+    `--whitelist-clients=${file("whitelist_clients", options.clients ?? "")}`,
+    `--whitelist-recipients=${file("whitelist_recipients", options.recipients ?? "")}`,
+    ...options.args ?? [],
+  ]);
+  await waitFor("postgrey to listen", () => canConnect(socket)).catch((error) => {
+    throw new Error(`${error.message}\n${running.stderr()}`);
+  });
+  return {
+    ask: (attributes, now) => ask(socket, attributes, now),
+    lines: () => running.stderr().split("\n").slice(0, -1),
+    stop: async () => void await running.stop(),
+  };
+}
+
+/** What id(1) says; os.userInfo() of Bun only knows what the environment says. */
+function id(option: string): string {
+  return execFileSync("id", [option], { encoding: "utf8" }).trim();
+}
+
+function canConnect(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = net.connect(socket, () => (connection.destroy(), resolve(true)));
+    connection.once("error", () => resolve(false));
+  });
+}
+
+/** One request on a connection of its own. */
+function ask(
+  socket: string,
+  attributes: ReadonlyMap<string, string>,
+  now: number,
+): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const connection = net.connect(socket);
+    let answer = "";
+    connection.setTimeout(10_000, () => connection.destroy(new Error("postgrey does not answer")));
+    connection.setEncoding("latin1").on("data", (text: string) => {
+      answer += text;
+      if (answer.endsWith("\n\n")) connection.end();
+    });
+    connection.once("error", reject);
+    connection.once("close", () => resolve(/^action=(.*)\n\n$/.exec(answer)?.[1]));
+    const lines = [...attributes, ["policy_test_time", String(now)]].map((pair) => pair.join("="));
+    connection.write(lines.join("\n") + "\n\n", "latin1");
+  });
+}
