@@ -17,6 +17,7 @@ const needed = [
   ["postfix", "postfix"],
   ["postgrey", "postgrey"],
   ["swaks", "swaks"],
+  ["saslpasswd2", "sasl2-bin libsasl2-modules"],
   ["socat", "socat"],
 ] as const;
 
