@@ -55,7 +55,8 @@ export interface Log extends StoreObserver {
   reloadRefused(problems: readonly string[]): void;
   /** Settings whose new values only a restart makes effective. */
   restartWanted(settings: readonly string[]): void;
-  listening(endpoints: readonly string[], store: string): void;
+  /** @param hint what to try next, if there is something */
+  listening(endpoints: readonly string[], store: string, hint?: string): void;
   stopping(signal: string): void;
   stopped(): void;
   /** The peer broke the protocol; its connection is closed without a reply. */
@@ -159,8 +160,10 @@ function eventsOf(emit: Emit, debugging: () => boolean): Log {
     },
     restartWanted: (settings) =>
       emit("warning", `only a restart changes ${settings.join(", ")}`, {}),
-    listening: (endpoints, store) =>
-      emit("info", `listening on ${endpoints.join(", ")}, with the state in ${store}`, {}),
+    listening: (endpoints, store, hint) => {
+      const where = `listening on ${endpoints.join(", ")}, with the state in ${store}`;
+      emit("info", hint === undefined ? where : `${where}; ${hint}`, {});
+    },
     stopping: (signal) => emit("info", `${signal}: finishing what is in flight`, {}),
     stopped: () => emit("info", "stopped", {}),
     protocolError: (peer, problem) => emit("warning", `closed ${peer}: ${problem}`, {}),

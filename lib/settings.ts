@@ -162,8 +162,8 @@ export const settings = {
   },
   "memory-entries": {
     takes: "one",
-    parse: integer(1, 100_000_000),
-    fallback: "1000000",
+    parse: integer(1, 8_000_000),
+    fallback: "200000",
     placeholder: "NUMBER",
     help: "how many entries the store memory holds; the oldest make room",
   },

@@ -2,9 +2,13 @@
 import process from "node:process";
 import { listFiles } from "../lists.ts";
 import type { Log } from "../log.ts";
+import type { Daemon } from "../daemon.ts";
 import { createPolicy, Instances } from "../policy.ts";
 import { type Loaded, policyOptions, type Setup } from "../setup.ts";
+import type { Config } from "../settings.ts";
 import { openStore } from "../stores/open.ts";
+import { StoreError } from "../stores/store.ts";
+import { unavailableStore } from "../stores/unavailable.ts";
 import { formatEndpoint } from "../units.ts";
 
 /** How long, in milliseconds, requests in flight may take after SIGTERM: well under 5 s in all. */
@@ -24,6 +28,12 @@ export async function serve(setup: Setup, log: Log, load: () => Promise<Loaded>)
     clock: now,
     memoryEntries: config.memoryEntries,
     ...(secrets.memcached === undefined ? {} : { auth: secrets.memcached }),
+  }).catch((error) => {
+    // A daemon that cannot start is seen by whoever starts it; of a child of spawn(8) Postfix would only
+    // see that it does not answer, and hold the mail.
+    if (config.mode !== "spawn" || !(error instanceof StoreError)) throw error;
+    log.down(config.store.kind, error.message);
+    return unavailableStore(config.store.kind, error.message);
   });
   const parts = { store, log, now, instances: new Instances() };
   let policy = createPolicy(policyOptions(setup), parts);
@@ -49,7 +59,7 @@ export async function serve(setup: Setup, log: Log, load: () => Promise<Loaded>)
     const stopReloading = await reloadOnDemand(setup, log, load, (next) => {
       policy = createPolicy(policyOptions(next), parts);
     });
-    log.listening(daemon.endpoints.map(formatEndpoint), store.name);
+    log.listening(daemon.endpoints.map(formatEndpoint), store.name, trialHint(config, daemon));
     log.stopping(await signalled("SIGTERM", "SIGINT"));
     stopReloading();
     await daemon.shutdown(shutdownMilliseconds);
@@ -81,6 +91,22 @@ async function reloadOnDemand(
     process.off("SIGHUP", again);
     stopWatching();
   };
+}
+
+/** With the state in memory somebody is most likely trying things, and is told how. */
+function trialHint({ store }: Config, { endpoints }: Daemon): string | undefined {
+  const inet = endpoints.find((endpoint) => endpoint.kind === "inet");
+  if (store.kind !== "memory" || inet === undefined) return undefined;
+  const request = [
+    "request=smtpd_access_policy",
+    "protocol_state=RCPT",
+    "client_address=192.0.2.1",
+    "sender=alice@example.org",
+    "recipient=robin@example.com",
+    "",
+    "",
+  ].join("\\n");
+  return `try: printf '${request}' | nc -N ${inet.host} ${inet.port}`;
 }
 
 function signalled(...signals: NodeJS.Signals[]): Promise<string> {

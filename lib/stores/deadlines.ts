@@ -10,6 +10,9 @@
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import type { Deadline } from "./store.ts";
 
+/** A longer one makes the runtimes print a warning and not wait at all. */
+const longestWait = 2 ** 31 - 1;
+
 export interface Waiting {
   readonly deadline: Deadline;
   /** Called once, after it was taken out. */
@@ -35,7 +38,7 @@ export class Deadlines {
   #aim(deadline: Deadline): void {
     clearTimeout(this.#timer);
     this.#due = deadline;
-    const wait = Math.max(0, Math.ceil(deadline - performance.now()));
+    const wait = Math.min(Math.max(0, Math.ceil(deadline - performance.now())), longestWait);
     this.#timer = setTimeout(() => setImmediate(() => this.#expire()), wait);
   }
 

@@ -1,12 +1,11 @@
 /** Greylisting as correspondents see it: a real Postfix, each mode, each store. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import test from "node:test";
 import {
   DELAY_SECONDS,
   type MailHost,
   type MailHostOptions,
-  startMailHost,
+  mailHostTest,
 } from "../support/mailhost.ts";
 import { waitFor } from "../support/process.ts";
 import { type Attempt, type Mail, rawBytes, swaks } from "../support/smtp.ts";
@@ -66,11 +65,14 @@ const setups: [name: string, options: MailHostOptions, Correspondent[]][] = [
 ];
 
 for (const [name, options, correspondents] of setups) {
-  test(`${name} defers, defers again, accepts with one header, then without delay`, async (t) => {
-    const host = await startMailHost(t, options);
-    await Promise.all(correspondents.map((correspondent) => exchange(host, correspondent)));
-    assert.deepEqual(host.postfix.complaints(), []);
-  });
+  mailHostTest(
+    `${name} defers, defers again, accepts with one header, then without delay`,
+    options,
+    async (host) => {
+      await Promise.all(correspondents.map((correspondent) => exchange(host, correspondent)));
+      assert.deepEqual(host.postfix.complaints(), []);
+    },
+  );
 }
 
 const users = ["robin", "lucas"];

@@ -1,13 +1,12 @@
 /** Twenty clients at once: everyone is deferred, later everyone is served, and nobody complains. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import test from "node:test";
 import { promisify } from "node:util";
 import {
   DELAY_SECONDS,
   type MailHost,
   type MailHostOptions,
-  startMailHost,
+  mailHostTest,
 } from "../support/mailhost.ts";
 import { waitFor } from "../support/process.ts";
 
@@ -22,21 +21,27 @@ const setups: [name: string, options: MailHostOptions][] = [
 ];
 
 for (const [name, options] of setups) {
-  test(`Twenty sessions at once get answers and nothing else from ${name}`, async (t) => {
-    const host = await startMailHost(t, options);
-    await send(host);
-    await waitFor("all to be deferred", () => decisions(host, "reason=new") === MESSAGES);
-    assert.equal(host.postfix.mailbox("robin").length, 0);
-    const over = performance.now() + DELAY_SECONDS * 1000;
-    await waitFor("the delay to be over", () => performance.now() > over);
+  mailHostTest(
+    `Twenty sessions at once get answers and nothing else from ${name}`,
+    options,
+    async (host) => {
+      await send(host);
+      await waitFor("all to be deferred", () => decisions(host, "reason=new") === MESSAGES);
+      assert.equal(host.postfix.mailbox("robin").length, 0);
+      const over = performance.now() + DELAY_SECONDS * 1000;
+      await waitFor("the delay to be over", () => performance.now() > over);
 
-    await send(host);
-    const delivered = () => host.postfix.mailbox("robin").length;
-    await waitFor("all to be delivered", () => delivered() === MESSAGES, 30_000);
-    assert.equal(decisions(host, "reason=triplet found, delay="), MESSAGES);
-    assert.equal(host.greylistLog().filter((line) => !/listening on|action=/.test(line)).length, 0);
-    assert.deepEqual(host.postfix.complaints(), []);
-  });
+      await send(host);
+      const delivered = () => host.postfix.mailbox("robin").length;
+      await waitFor("all to be delivered", () => delivered() === MESSAGES, 30_000);
+      assert.equal(decisions(host, "reason=triplet found, delay="), MESSAGES);
+      assert.equal(
+        host.greylistLog().filter((line) => !/listening on|action=/.test(line)).length,
+        0,
+      );
+      assert.deepEqual(host.postfix.complaints(), []);
+    },
+  );
 }
 
 /** Sends the same messages every time, each with a recipient of its own (-N), and carries on at 4xx (-A). */

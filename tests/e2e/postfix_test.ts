@@ -1,8 +1,7 @@
 /** What Postfix does around greylist with the settings in postfix/: who is asked about, who runs, who ends. */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
-import test from "node:test";
-import { type MailHost, startMailHost } from "../support/mailhost.ts";
+import { type MailHost, mailHostTest } from "../support/mailhost.ts";
 import { OWN_CLIENT } from "../support/postfix.ts";
 import { waitFor } from "../support/process.ts";
 import { NOBODY } from "../support/program.ts";
@@ -16,31 +15,36 @@ const stranger = {
   id: "postfix",
 };
 
-test("Only known users' mail from strangers is greylisted, not what Postfix refuses or trusts", async (t) => {
-  const host = await startMailHost(t, { mode: "spawn", store: "sqlite" });
-  const { port } = host.postfix;
-  const reply = async (mail: Partial<typeof stranger>) =>
-    (await swaks(port, { ...stranger, ...mail })).recipients.join();
+mailHostTest(
+  "Only known users' mail from strangers is greylisted, not what Postfix refuses or trusts",
+  { mode: "spawn", store: "sqlite" },
+  async (host) => {
+    const { port } = host.postfix;
+    const reply = async (mail: Partial<typeof stranger>) =>
+      (await swaks(port, { ...stranger, ...mail })).recipients.join();
 
-  assert.match(await reply({ to: ["nobody.here@example.com"] }), /^550 5\.1\.1 /);
-  assert.match(
-    await reply({ to: ["robin@elsewhere.example"] }),
-    /^554 5\.7\.1 .*Relay access denied/,
-  );
-  assert.match(await reply({ client: OWN_CLIENT }), /^250 /);
-  const say = await connect(port);
-  await say("EHLO mx.example.org");
-  assert.match(await say("VRFY robin@example.com"), /^252 /);
-  await say("QUIT");
-  assert.deepEqual(host.greylistLog(), []);
+    assert.match(await reply({ to: ["nobody.here@example.com"] }), /^550 5\.1\.1 /);
+    assert.match(
+      await reply({ to: ["robin@elsewhere.example"] }),
+      /^554 5\.7\.1 .*Relay access denied/,
+    );
+    assert.match(await reply({ client: OWN_CLIENT }), /^250 /);
+    const say = await connect(port);
+    await say("EHLO mx.example.org");
+    assert.match(await say("VRFY robin@example.com"), /^252 /);
+    await say("QUIT");
+    assert.deepEqual(host.greylistLog(), []);
 
-  assert.match(await reply({}), /^450 4\.2\.0 /);
-  assert.equal(host.greylistLog().length, 1);
-  assert.deepEqual(host.postfix.complaints(), []);
-});
+    assert.match(await reply({}), /^450 4\.2\.0 /);
+    assert.equal(host.greylistLog().length, 1);
+    assert.deepEqual(host.postfix.complaints(), []);
+  },
+);
 
-test("A spawned greylist runs as its own user, and is gone when Postfix is", async (t) => {
-  const host = await startMailHost(t, { mode: "spawn", store: "memcached" });
+mailHostTest("A spawned greylist runs as its own user, and is gone when Postfix is", {
+  mode: "spawn",
+  store: "memcached",
+}, async (host) => {
   const children = await holdSessions(host, 3);
   for (const pid of children) {
     const status = fs.readFileSync(`/proc/${pid}/status`, "latin1");
@@ -55,8 +59,10 @@ test("A spawned greylist runs as its own user, and is gone when Postfix is", asy
   assert.deepEqual(host.postfix.complaints(), []);
 });
 
-test("A spawned greylist is gone when Postfix is, even with its memcached hanging", async (t) => {
-  const host = await startMailHost(t, { mode: "spawn", store: "memcached" });
+mailHostTest("A spawned greylist is gone when Postfix is, even with its memcached hanging", {
+  mode: "spawn",
+  store: "memcached",
+}, async (host) => {
   await holdSessions(host, 2);
   host.memcached().freeze();
   const sent = swaks(host.postfix.port, stranger);
@@ -70,8 +76,10 @@ test("A spawned greylist is gone when Postfix is, even with its memcached hangin
   await sent.catch(() => {/* its Postfix has been taken away */});
 });
 
-test("A reload of Postfix replaces the spawned processes in good order", async (t) => {
-  const host = await startMailHost(t, { mode: "spawn", store: "sqlite" });
+mailHostTest("A reload of Postfix replaces the spawned processes in good order", {
+  mode: "spawn",
+  store: "sqlite",
+}, async (host) => {
   const before = await holdSessions(host, 1);
   host.postfix.reload();
   await waitFor(

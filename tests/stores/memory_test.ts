@@ -76,5 +76,5 @@ test("the oldest is found whatever was written and deleted in between", async ()
 });
 
 test("a bound that is no number of entries is refused", () => {
-  for (const bad of [0, -1, 1.5, NaN]) assert.throws(() => subject(bad), RangeError);
+  for (const bad of [0, -1, 1.5, NaN, 8_000_001]) assert.throws(() => subject(bad), RangeError);
 });

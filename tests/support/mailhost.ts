@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import test from "node:test";
 import { type Memcached, startMemcached } from "./memcached.ts";
 import { type Postfix, startPostfix } from "./postfix.ts";
 import { type Cleanup, freePort, type Running, start, tempDir, waitFor } from "./process.ts";
@@ -37,9 +38,27 @@ export interface MailHost {
   daemon(): Running;
 }
 
-export async function startMailHost(test: Cleanup, options: MailHostOptions): Promise<MailHost> {
+/** A test on a mail host of its own. When it fails, the error says what both logs hold. */
+export function mailHostTest(
+  name: string,
+  options: MailHostOptions,
+  body: (host: MailHost) => Promise<void>,
+): void {
+  test(name, async (t) => {
+    const host = await startMailHost(lastFirst(t), options);
+    try {
+      await body(host);
+    } catch (error) {
+      const logs = [...host.postfix.log(), ...host.greylistLog()].join("\n");
+      throw new Error(`${error instanceof Error ? error.message : error}\n${logs}`, {
+        cause: error,
+      });
+    }
+  });
+}
+
+async function startMailHost(t: Cleanup, options: MailHostOptions): Promise<MailHost> {
   const program = programUnderTest();
-  const t = lastFirst(test);
   const dir = tempDir(t);
   const state = path.join(dir, "state");
   fs.mkdirSync(state);

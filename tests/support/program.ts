@@ -2,15 +2,16 @@
  * The program that the end-to-end tests run: one executable that any user may run, because Postfix
  * starts it as an unprivileged one.
  *
- * With GREYLIST_BIN set it is a copy of that file. Otherwise it is a launcher for the source, staged
+ * With PROGRAM_UNDER_TEST set it is a copy of that file. Otherwise it is a launcher for the source, staged
  * with this process's own deno in a folder that everyone can read (a checkout below /root is not),
- * under the permissions that deno.json's task `start` gives it.
+ * under the permissions that the binary has.
  */
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { permissions } from "../../tools/compile.ts";
 import { tempDir } from "./process.ts";
 
 /** The user that greylist runs as here. The installed one, `greylist`, need not exist for a test. */
@@ -28,7 +29,7 @@ export function programUnderTest(): string {
 
 function stage(dir: string): string {
   const program = path.join(dir, "greylist");
-  const binary = process.env["GREYLIST_BIN"];
+  const binary = process.env["PROGRAM_UNDER_TEST"];
   if (binary !== undefined && binary !== "") {
     fs.copyFileSync(path.resolve(binary), program);
   } else {
@@ -50,14 +51,11 @@ function stage(dir: string): string {
 
 /** A script that replaces itself by deno. `--node-modules-dir=manual`: nobody may not write there. */
 function launcher(dir: string): string {
-  const { tasks } = JSON.parse(fs.readFileSync(path.join(root, "deno.json"), "utf8"));
-  const permissions = /^deno run (--[-a-z=, ]*) main\.ts/.exec(tasks.start)?.[1];
-  if (permissions === undefined) throw new Error(`Cannot read the task start: ${tasks.start}`);
   return [
     "#!/bin/sh",
     `export DENO_DIR=${dir}/cache DENO_NO_UPDATE_CHECK=1`,
     `exec ${dir}/deno run --quiet --cached-only --no-lock --no-check --node-modules-dir=manual ` +
-    `--config ${dir}/deno.json ${permissions} ${dir}/main.ts "$@"`,
+    `--config ${dir}/deno.json ${permissions.join(" ")} ${dir}/main.ts "$@"`,
     "",
   ].join("\n");
 }

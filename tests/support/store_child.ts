@@ -1,7 +1,7 @@
 /**
  * A program that uses a store and ends by itself, for tests that look at a whole process: what it prints,
  * whether it ends, what it reads of its environment. Arguments: the store's address, how many
- * operations, and `close` or `leave`. It prints nothing unless an operation settles with anything but a
+ * operations, `close` or `leave`, and the timeout in ms. It prints nothing unless an operation settles with anything but a
  * value, a miss, or a StoreError; its exit status is 0 when all were answered, 3 when some were not.
  */
 import process from "node:process";
@@ -9,9 +9,10 @@ import { parseStoreAddress } from "../../lib/stores/address.ts";
 import { openStore } from "../../lib/stores/open.ts";
 import { StoreError } from "../../lib/stores/store.ts";
 
-const [address = "", operations = "1", end = "close"] = process.argv.slice(2);
+const [address = "", operations = "1", end = "close", timeout = "200"] = process.argv.slice(2);
+const timeoutMs = Number(timeout);
 const store = await openStore(parseStoreAddress(address), {
-  timeoutMs: 200,
+  timeoutMs,
   observer: { down() {}, up() {} },
   clock: () => Date.now() / 1000,
 });
@@ -19,8 +20,8 @@ let failures = 0;
 await Promise.all(
   Array.from({ length: Number(operations) }, async (_, i) => {
     try {
-      await store.put(`k${i}`, "v", 60, performance.now() + 200);
-      await store.get(`k${i}`, performance.now() + 200);
+      await store.put(`k${i}`, "v", 60, performance.now() + timeoutMs);
+      await store.get(`k${i}`, performance.now() + timeoutMs);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       failures++;
