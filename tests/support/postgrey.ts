@@ -2,6 +2,7 @@
  * A real postgrey for tests: on a unix socket in a folder of its own, with a clock that each request
  * sets through its attribute policy_test_time, always ended. Needs the Debian package postgrey.
  */
+import { Buffer } from "node:buffer";
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as net from "node:net";
@@ -35,7 +36,7 @@ export async function startPostgrey(t: Cleanup, options: PostgreyOptions = {}): 
   const socket = path.join(dir, "socket");
   const file = (name: string, text: string) => {
     const whole = path.join(dir, name);
-    fs.writeFileSync(whole, text, "latin1");
+    fs.writeFileSync(whole, Buffer.from(text, "latin1"));
     return whole;
   };
   const running = start(t, PROGRAM, [
