@@ -1,0 +1,52 @@
+/** What of memjs 1.3.2 memcached_connection.ts uses, its inner parts included; memjs brings no types. */
+import type { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+
+export interface Response {
+  readonly header: { readonly magic: number; readonly opcode: number; readonly opaque: number };
+}
+
+export class Server {
+  constructor(
+    host: string | undefined,
+    port: number | string,
+    username: string,
+    password: string,
+    options: {
+      /** Seconds; 0 turns memjs' own timers off. */
+      readonly timeout: number;
+      readonly conntimeout: number;
+      readonly keepAlive: boolean;
+      readonly keepAliveDelay: number;
+    },
+  );
+  username: string | undefined;
+  password: string | undefined;
+  readonly responseBuffer: Buffer;
+  readonly _socket: Socket | undefined;
+  /** Connects if there is no socket, and calls `go` when it may be written to. */
+  sock(sasl: boolean, go: (socket: Socket) => void): void;
+  /** Takes bytes from the socket. */
+  responseHandler(data: Buffer): void;
+  /** Takes one whole reply. */
+  respond(response: Response): void;
+  error(error: Error | string): void;
+  saslAuth(): void;
+}
+
+export class Client {
+  constructor(
+    servers: readonly Server[],
+    options: { readonly retries: number; readonly logger: { log(): void } },
+  );
+  /** The opaque of the latest request. */
+  seq: number;
+  get(key: string, reply: (error: Error | null, value: Buffer | null) => void): void;
+  set(
+    key: string,
+    value: Buffer,
+    options: { readonly expires: number },
+    reply: (error: Error | null) => void,
+  ): void;
+  delete(key: string, reply: (error: Error | null) => void): void;
+}
