@@ -1,0 +1,144 @@
+/**
+ * A private, real Postfix: its own queue, ports, log and mailboxes in one folder, with the services
+ * and settings of this project's postfix/main.cf and postfix/master.cf, and beside them only what a
+ * test machine needs otherwise. Needs root.
+ *
+ * Its clients all connect from 127.0.0.1 and say by XCLIENT who they are. It has two mailboxes, robin
+ * and lucas of example.com; a recipient with a number in front (as smtp-source -N makes them) is the
+ * same mailbox.
+ */
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { alive, type Cleanup, freePort, waitFor } from "./process.ts";
+import { NOBODY } from "./program.ts";
+
+/** The address that `mynetworks` holds: this client never meets greylist. */
+export const OWN_CLIENT = "192.0.2.1";
+
+export interface PostfixOptions {
+  /** An empty folder, which everyone can enter. */
+  readonly dir: string;
+  /** greylist's command line in the service `greylist`, in place of the installed program. */
+  readonly spawn?: readonly string[];
+  /** Further settings, `name=value` as postconf takes them. */
+  readonly settings?: readonly string[];
+}
+
+export interface Postfix {
+  readonly port: number;
+  readonly queueDir: string;
+  /** The lines of its mail log. */
+  log(): string[];
+  /** Those of them that no run of a test should leave behind. */
+  complaints(): string[];
+  /** The messages that have been delivered to this user. */
+  mailbox(user: string): string[];
+  /** The processes that run as nobody on behalf of this instance: its greylist children. */
+  children(): number[];
+  reload(): void;
+  stop(): Promise<void>;
+}
+
+const project = fileURLToPath(new URL("../../postfix/", import.meta.url));
+
+export async function startPostfix(t: Cleanup, options: PostfixOptions): Promise<Postfix> {
+  const { dir } = options;
+  const [config, queueDir, data, mail] = ["config", "queue", "data", "mail"].map((name) => {
+    fs.mkdirSync(path.join(dir, name), { recursive: true });
+    return path.join(dir, name);
+  }) as [string, string, string, string];
+  const logFile = path.join(dir, "mail.log");
+  const port = await freePort();
+  const postconf = (...args: string[]) =>
+    execFileSync("postconf", ["-c", config, ...args], { encoding: "utf8" });
+  const postfix = (command: string) =>
+    execFileSync("postfix", ["-c", config, command], { encoding: "latin1", stdio: "pipe" });
+
+  execFileSync("chown", ["postfix", data]);
+  fs.chownSync(mail, NOBODY, NOBODY);
+  for (const name of ["main.cf", "master.cf"]) {
+    fs.copyFileSync(path.join(project, name), path.join(config, name));
+  }
+  fs.writeFileSync(
+    path.join(config, "mailboxes"),
+    ["robin", "lucas"].map((user) => `/^[0-9]*${user}@example\\.com$/ ${user}/\n`).join(""),
+  );
+  postconf(
+    "-e",
+    `queue_directory=${queueDir}`,
+    `data_directory=${data}`,
+    `maillog_file=${logFile}`,
+    `maillog_file_prefixes=${dir}`,
+    "inet_interfaces=127.0.0.1",
+    `mynetworks=${OWN_CLIENT}/32`,
+    "smtpd_authorized_xclient_hosts=127.0.0.0/8",
+    // Mailboxes in our folder in place of this machine's users. Still a list: reject_unlisted_recipient
+    // has something to find a recipient missing from.
+    "local_transport=virtual",
+    "local_recipient_maps=$virtual_mailbox_maps",
+    `virtual_mailbox_maps=regexp:${config}/mailboxes`,
+    `virtual_mailbox_base=${mail}`,
+    `virtual_uid_maps=static:${NOBODY}`,
+    `virtual_gid_maps=static:${NOBODY}`,
+    ...options.settings ?? [],
+  );
+  postconf("-F", `smtp/inet/service=127.0.0.1:${port}`);
+  postconf("-M", "postlog/unix-dgram=postlog unix-dgram n - n - 1 postlogd");
+  if (options.spawn !== undefined) {
+    const service = "greylist/unix/command";
+    const command = postconf("-hF", service).trim();
+    const ours = command.replace(/user=\S+ argv=.*/, `user=nobody argv=${options.spawn.join(" ")}`);
+    if (ours === command) throw new Error(`Cannot put our program into: ${command}`);
+    postconf("-F", `${service}=${ours}`);
+  }
+
+  const children = () => processesOf(dir);
+  let master = 0;
+  const stop = async () => {
+    if (master === 0) return;
+    postfix("stop");
+    await waitFor("the end of Postfix's master process", () => !alive(master));
+    master = 0;
+  };
+  t.after(async () => {
+    await stop();
+    for (const pid of children()) process.kill(pid, "SIGKILL");
+  });
+  const said = postfix("check");
+  if (said !== "") throw new Error(`postfix check: ${said}`);
+  postfix("start");
+  master = Number(fs.readFileSync(path.join(queueDir, "pid/master.pid"), "latin1"));
+
+  const log = () => fs.readFileSync(logFile, "latin1").split("\n").filter((line) => line !== "");
+  return {
+    port,
+    queueDir,
+    log,
+    complaints: () => log().filter((line) => /(warning|error|fatal|panic): | 451 /.test(line)),
+    mailbox: (user) => {
+      const folder = path.join(mail, user, "new");
+      if (!fs.existsSync(folder)) return [];
+      return fs.readdirSync(folder).map((name) =>
+        fs.readFileSync(path.join(folder, name), "latin1")
+      );
+    },
+    children,
+    reload: () => void postfix("reload"),
+    stop,
+  };
+}
+
+/** The processes of user nobody whose command line names this folder. */
+function processesOf(dir: string): number[] {
+  return fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+    try {
+      return fs.statSync(`/proc/${pid}`).uid === NOBODY &&
+        fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(dir);
+    } catch {
+      return false; // It ended while we were looking.
+    }
+  });
+}

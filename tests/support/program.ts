@@ -1,0 +1,63 @@
+/**
+ * The program that the end-to-end tests run: one executable that any user may run, because Postfix
+ * starts it as an unprivileged one.
+ *
+ * With GREYLIST_BIN set it is a copy of that file. Otherwise it is a launcher for the source, staged
+ * with this process's own deno in a folder that everyone can read (a checkout below /root is not),
+ * under the permissions that deno.json's task `start` gives it.
+ */
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { tempDir } from "./process.ts";
+
+/** The user that greylist runs as here. The installed one, `greylist`, need not exist for a test. */
+export const NOBODY = 65534;
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+let staged: string | undefined;
+
+/** The path of the executable. Made once for a test file, and taken away when its tests are over. */
+export function programUnderTest(): string {
+  // Not process.on("exit"), which `deno test` does not tell; nor a hook of node:test, which belongs to
+  // the test that happens to come first.
+  return staged ??= stage(tempDir({ after: (remove) => addEventListener("unload", remove) }));
+}
+
+function stage(dir: string): string {
+  const program = path.join(dir, "greylist");
+  const binary = process.env["GREYLIST_BIN"];
+  if (binary !== undefined && binary !== "") {
+    fs.copyFileSync(path.resolve(binary), program);
+  } else {
+    for (const name of ["main.ts", "lib", "deno.json", "node_modules"]) {
+      const to = path.join(dir, name);
+      fs.cpSync(path.join(root, name), to, { recursive: true, verbatimSymlinks: true });
+    }
+    fs.copyFileSync(process.execPath, path.join(dir, "deno"));
+    fs.chmodSync(path.join(dir, "deno"), 0o755);
+    fs.mkdirSync(path.join(dir, "cache"));
+    fs.chownSync(path.join(dir, "cache"), NOBODY, NOBODY);
+    fs.writeFileSync(program, launcher(dir));
+  }
+  fs.chmodSync(program, 0o755);
+  // As the user it will run as: this fills deno's cache, and shows early what that user cannot read.
+  execFileSync(program, ["--version"], { uid: NOBODY, gid: NOBODY, cwd: "/", env: {} });
+  return program;
+}
+
+/** A script that replaces itself by deno. `--node-modules-dir=manual`: nobody may not write there. */
+function launcher(dir: string): string {
+  const { tasks } = JSON.parse(fs.readFileSync(path.join(root, "deno.json"), "utf8"));
+  const permissions = /^deno run (--[-a-z=, ]*) main\.ts/.exec(tasks.start)?.[1];
+  if (permissions === undefined) throw new Error(`Cannot read the task start: ${tasks.start}`);
+  return [
+    "#!/bin/sh",
+    `export DENO_DIR=${dir}/cache DENO_NO_UPDATE_CHECK=1`,
+    `exec ${dir}/deno run --quiet --cached-only --no-lock --no-check --node-modules-dir=manual ` +
+    `--config ${dir}/deno.json ${permissions} ${dir}/main.ts "$@"`,
+    "",
+  ].join("\n");
+}
