@@ -2,7 +2,7 @@
  * The program that the end-to-end tests run: one executable that any user may run, because Postfix
  * starts it as an unprivileged one.
  *
- * With GREYLIST_BIN set it is a copy of that file. Otherwise it is a launcher for the source, staged
+ * With PROGRAM_UNDER_TEST set it is a copy of that file. Otherwise it is a launcher for the source, staged
  * with this process's own deno in a folder that everyone can read (a checkout below /root is not),
  * under the permissions that deno.json's task `start` gives it.
  */
@@ -28,7 +28,7 @@ export function programUnderTest(): string {
 
 function stage(dir: string): string {
   const program = path.join(dir, "greylist");
-  const binary = process.env["GREYLIST_BIN"];
+  const binary = process.env["PROGRAM_UNDER_TEST"];
   if (binary !== undefined && binary !== "") {
     fs.copyFileSync(path.resolve(binary), program);
   } else {
