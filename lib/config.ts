@@ -105,11 +105,11 @@ function readFlags(
     tokens: true,
   });
   const raw: RawSettings = new Map();
-  let command: Command | undefined, afterUnknown = false;
+  let command: Command | undefined, afterProblem = false;
   for (const token of tokens) {
     if (token.kind === "positional") {
-      // Most likely the value of the unknown setting before it.
-      if (afterUnknown) continue;
+      // Most likely the value of the flag before it, of which enough has been said.
+      if (afterProblem) continue;
       const named = commands.find((name) => name === token.value);
       if (named === undefined) problems.push(`${token.value}: no such command`);
       else if (command !== undefined) problems.push(`${token.value}: ${command} was asked already`);
@@ -120,18 +120,20 @@ function readFlags(
       if (name === "help" || name === "version") command = name;
       else if (!isSettingName(name)) {
         problems.push(`${where}: no such setting`);
-        afterUnknown = true;
+        afterProblem = true;
         continue;
       } else if (settings[name].takes === "switch") {
         raw.set(name, { texts: [value ?? "yes"], where });
       } // parseArgs takes the next flag for a missing value.
       else if (value === undefined || (!token.inlineValue && value.startsWith("--"))) {
         problems.push(`${where}: want ${settings[name].placeholder} behind it`);
+        afterProblem = true;
+        continue;
       } else if (settings[name].takes === "list") {
         raw.set(name, { texts: [...raw.get(name)?.texts ?? [], ...splitList(value)], where });
       } else raw.set(name, { texts: [value], where });
     }
-    afterUnknown = false;
+    afterProblem = false;
   }
   return { command: command ?? "serve", raw };
 }

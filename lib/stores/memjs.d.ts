@@ -26,6 +26,8 @@ export class Server {
   readonly _socket: Socket | undefined;
   /** Connects if there is no socket, and calls `go` when it may be written to. */
   sock(sasl: boolean, go: (socket: Socket) => void): void;
+  /** Sends one whole request. */
+  write(request: Buffer): void;
   /** Takes bytes from the socket. */
   responseHandler(data: Buffer): void;
   /** Takes one whole reply. */

@@ -1,0 +1,131 @@
+/**
+ * `deno task test [FOLDER]…`: everything a user would run, or only the tests in some folders.
+ *
+ * Installs from Debian what the tests run against, runs them under Deno, and those that can run there
+ * under Bun as well, and ends with one line, `N passed, N failed`, counted from the runners' own reports.
+ * Exit status 0 only if there were tests and none failed.
+ */
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import process from "node:process";
+
+/** The programs that the tests run, and Debian's packages that they are in. */
+const needed = [
+  ["memcached", "memcached"],
+  ["postfix", "postfix"],
+  ["swaks", "swaks"],
+  ["socat", "socat"],
+] as const;
+
+const bun = "bun@1.4.5";
+
+/** What only runs under Deno: the end-to-end suites, which start the program and not its modules. */
+const denoOnly = ["tests/e2e"];
+/** Not run without being asked for: needs a container engine. */
+const byRequest = ["tests/container"];
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const root = path.resolve(import.meta.dirname ?? ".", "..");
+process.chdir(root);
+const asked = process.argv.slice(2);
+installNeeded();
+const reports = fs.mkdtempSync(path.join(os.tmpdir(), "greylist-reports-"));
+const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+try {
+  testUnderDeno();
+  if (asked.length === 0) testUnderBun();
+} finally {
+  fs.rmSync(reports, { recursive: true });
+}
+say(
+  `${total.passed} passed, ${total.failed} failed` +
+    (total.skipped > 0 ? `, ${total.skipped} skipped` : ""),
+);
+process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
+
+function testUnderDeno(): void {
+  const report = path.join(reports, "deno.xml");
+  const folders = asked.length > 0 ? asked : ["tests"];
+  const ignored = byRequest.filter((folder) => !asked.includes(folder)).join(",");
+  say(`== deno ${Deno.version.deno}: ${folders.join(" ")}`);
+  const args = ["test", "-A", "--no-prompt", `--ignore=${ignored}`, `--junit-path=${report}`];
+  // Not node:child_process: its emulation rewrites arguments to Deno.
+  const { code } = new Deno.Command(Deno.execPath(), {
+    args: [...args, ...folders],
+    stdout: "inherit",
+    stderr: "inherit",
+  }).outputSync();
+  count(report, code);
+}
+
+function testUnderBun(): void {
+  const report = path.join(reports, "bun.xml");
+  const files = fs.readdirSync("tests", { recursive: true, encoding: "utf8" })
+    .map((name) => `./tests/${name}`)
+    .filter((name) => name.endsWith("_test.ts"))
+    .filter((name) => ![...denoOnly, ...byRequest].some((folder) => name.startsWith(`./${folder}`)))
+    .sort();
+  say(`== ${bun}: ${files.length} files`);
+  const { status } = run("npx", [
+    "-y",
+    bun,
+    "test",
+    "--timeout=120000",
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+    ...files,
+  ]);
+  count(report, status);
+}
+
+/** Adds a runner's report to the total; a runner that failed without one counts as a failure. */
+function count(report: string, status: number): void {
+  const xml = fs.existsSync(report) ? fs.readFileSync(report, "utf8") : "";
+  const [root] = /<testsuites\b[^>]*>/.exec(xml) ?? [""];
+  const number = (name: string) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(root)?.[1] ?? 0);
+  const skipped = (xml.match(/<skipped\b/g) ?? []).length;
+  const failed = number("failures") + number("errors");
+  total.passed += number("tests") - failed - skipped;
+  total.skipped += skipped;
+  total.failed += status !== 0 && failed === 0 ? 1 : failed;
+}
+
+function installNeeded(): void {
+  const searched = `${process.env.PATH}:/usr/sbin:/sbin`.split(":");
+  process.env.PATH = searched.join(":");
+  const missing = needed.filter(([program]) =>
+    !searched.some((folder) => fs.existsSync(path.join(folder, program)))
+  ).map(([, name]) => name);
+  if (missing.length === 0) return;
+  // "No configuration", so that no Postfix of the machine's own is set up or started.
+  const script = [
+    "apt-get update -q",
+    "echo postfix postfix/main_mailer_type select No configuration | debconf-set-selections",
+    `apt-get install -y -q --no-install-recommends ${missing.join(" ")}`,
+  ].join(" && ");
+  if (process.getuid?.() !== 0) {
+    say(`The tests need ${missing.join(", ")}. As root:\n\n    ${script}\n`);
+    process.exit(1);
+  }
+  say(`== installing ${missing.join(", ")} from Debian`);
+  process.env.DEBIAN_FRONTEND = "noninteractive";
+  const { status } = run("sh", ["-c", script]);
+  if (status !== 0) process.exit(status);
+}
+
+function run(command: string, args: readonly string[]): { status: number } {
+  const { status, error } = spawnSync(command, args, { stdio: "inherit" });
+  if (error !== undefined) say(`Cannot run ${command}: ${error.message}`);
+  return { status: status ?? 1 };
+}
+
+function say(text: string): void {
+  fs.writeSync(1, `${text}\n`);
+}
