@@ -216,6 +216,12 @@ export async function startSpawned(
   const flags = options.nonBlocking === true ? ",o-nonblock" : "";
   const listen = `UNIX-LISTEN:${socket}${flags}`;
   const running = start(t, "socat", [listen, `EXEC:${child},nofork,stderr`]);
-  await waitFor("socat to listen", () => fs.existsSync(socket));
-  return { running, client: await connect(t, `unix:${socket}`) };
+  let client: Client | undefined;
+  // The file is there a moment before socat listens on it.
+  await waitFor("socat to listen", async () => {
+    client = await connect(t, `unix:${socket}`).catch(() => undefined);
+    return client !== undefined;
+  });
+  if (client === undefined) throw new Error("no connection");
+  return { running, client };
 }
