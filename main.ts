@@ -4,10 +4,11 @@
  */
 import * as fs from "node:fs";
 import process from "node:process";
-import { loadConfig, type Loaded } from "./lib/config.ts";
 import { openLog } from "./lib/log.ts";
 import { openDestination } from "./lib/log/destinations.ts";
 import { parseLogTarget } from "./lib/log/target.ts";
+import { load, type Loaded, type Setup } from "./lib/setup.ts";
+import { version } from "./lib/version.ts";
 
 /** sysexits.h: EX_CONFIG. */
 const exitConfig = 78;
@@ -18,16 +19,11 @@ const flushMilliseconds = 200;
 process.exit(await main().catch(lastResort));
 
 async function main(): Promise<number> {
-  const loaded = loadConfig({
-    argv: process.argv.slice(2),
-    env: process.env,
-    readFile: (path) => fs.readFileSync(path, "latin1"),
-    exists: (path) => fs.existsSync(path),
-  });
+  const loaded = await loadAll();
   if ("problems" in loaded) return await refuse(loaded.problems);
   switch (loaded.command) {
     case "serve":
-      return await run(loaded);
+      return await run(loaded.setup);
     case "check-config":
       print("the configuration is good");
       return 0;
@@ -38,37 +34,44 @@ async function main(): Promise<number> {
       print((await import("./lib/help.ts")).helpText());
       return 0;
     case "version":
-      print(`greylist ${(await import("./lib/version.ts")).version}`);
+      print(`greylist ${version}`);
       return 0;
   }
 }
 
-async function run({ config, secrets }: Extract<Loaded, { config: unknown }>): Promise<number> {
-  const stamped = config.logFormat === "text";
-  const open = openLog(await openDestination(config.log, { stamped }), {
-    threshold: config.logLevel,
-    format: config.logFormat,
+function loadAll(): Promise<Loaded> {
+  return load({
+    argv: process.argv.slice(2),
+    env: process.env,
+    readFile: (path) => fs.readFileSync(path, "latin1"),
+    exists: (path) => fs.existsSync(path),
   });
+}
+
+async function run(setup: Setup): Promise<number> {
+  const { mode, log: target, logLevel: threshold, logFormat: format } = setup.config;
+  const destination = await openDestination(target, { stamped: format === "text" });
+  const { log, flush } = openLog(destination, { threshold, format });
   // What reaches these is a bug. In spawn mode the exit status is 0 all the same: Postfix asks again, and
   // would only log a warning of its own about another one.
   const crashed = (error: unknown) => {
-    open.log.internalError(error);
-    void open.flush(flushMilliseconds).then(() => process.exit(config.mode === "spawn" ? 0 : 1));
+    log.internalError(error);
+    void flush(flushMilliseconds).then(() => process.exit(mode === "spawn" ? 0 : 1));
   };
   process.on("uncaughtException", crashed);
   process.on("unhandledRejection", crashed);
   const { serve } = await import("./lib/commands/serve.ts");
   let status = 0;
   try {
-    await serve(config, secrets, open);
+    await serve(setup, log, loadAll);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
-    open.log.configurationProblem(problem);
+    log.configurationProblem(problem);
     // Whoever starts it by hand looks here and not at the log.
-    if (config.log.kind !== "stderr" && !standardErrorIsPostfix()) tellOnStandardError([problem]);
+    if (target.kind !== "stderr" && !standardErrorIsPostfix()) tellOnStandardError([problem]);
     status = 1;
   }
-  await open.flush(flushMilliseconds);
+  await flush(flushMilliseconds);
   return status;
 }
 

@@ -226,7 +226,7 @@ function parseSetting(
 ): unknown {
   const { takes, parse }: Setting = settings[name];
   const fallback = fallbackOf(name, mode);
-  const texts = raw?.texts ?? (fallback === undefined ? [] : [fallback]);
+  const texts = raw?.texts ?? (fallback === undefined ? [] : textsOf(name, fallback));
   if (takes === "list" && raw !== undefined && texts.length === 0) {
     problems.push(`${raw.where}: Cannot parse ${name}: want at least one, got nothing`);
   }

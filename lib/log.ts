@@ -28,6 +28,9 @@ export interface DecisionRecord {
   /** Seconds from the first attempt to the accepted one. */
   readonly delaySeconds?: number | undefined;
   readonly request: PolicyRequest;
+  /** The triplet's key, when the store was asked, and which store that is. */
+  readonly key?: string;
+  readonly store?: string;
 }
 
 /** Where lines go. Rejects when a line could not be written. */
@@ -45,6 +48,13 @@ export interface Log extends StoreObserver {
   decision(record: DecisionRecord): void;
   /** A request that greylisting has nothing to say about; of interest only when looking closely. */
   notAsked(reason: string, request: PolicyRequest): void;
+  /** The client has shown often enough that its mail comes back. In postgrey's words. */
+  clientEarnedWhitelist(request: PolicyRequest): void;
+  reloaded(): void;
+  /** A new configuration was not taken, and why. */
+  reloadRefused(problems: readonly string[]): void;
+  /** Settings whose new values only a restart makes effective. */
+  restartWanted(settings: readonly string[]): void;
   listening(endpoints: readonly string[], store: string): void;
   stopping(signal: string): void;
   stopped(): void;
@@ -68,6 +78,9 @@ export interface OpenLog {
   readonly log: Log;
   flush(milliseconds: number): Promise<void>;
 }
+
+/** How much of a triplet's key identifies it in the log: enough to find its other lines. */
+const idLength = 10;
 
 /** How many lines may wait for their destination. */
 const maxQueuedLines = 10_000;
@@ -125,15 +138,29 @@ type Emit = (level: Threshold, text: string, fields: Fields) => void;
 
 function eventsOf(emit: Emit, debugging: () => boolean): Log {
   return {
-    decision: ({ action, reason, delaySeconds, request }) =>
+    decision: ({ action, reason, delaySeconds, request, key, store }) =>
       emit("info", "", {
         action,
         reason,
         ...(delaySeconds === undefined ? {} : { delay: delaySeconds }),
         ...requestFields(request),
+        ...(key === undefined ? {} : { id: key.slice(-idLength) }),
+        ...(store === undefined ? {} : { store }),
       }),
     notAsked: (reason, request) =>
       debugging() && emit("debug", "nothing to decide", { reason, ...requestFields(request) }),
+    clientEarnedWhitelist: (request) => {
+      const name = escapeForLog(request.get("client_name") || "unknown");
+      const address = escapeForLog(request.get("client_address") ?? "");
+      emit("info", `whitelisted: ${name}[${address}]`, {});
+    },
+    reloaded: () => emit("info", "took the new configuration", {}),
+    reloadRefused: (problems) => {
+      for (const problem of problems) emit("error", escapeText(problem), {});
+      emit("error", "the configuration stays as it was", {});
+    },
+    restartWanted: (settings) =>
+      emit("warning", `only a restart changes ${settings.join(", ")}`, {}),
     listening: (endpoints, store) =>
       emit("info", `listening on ${endpoints.join(", ")}, with the state in ${store}`, {}),
     stopping: (signal) => emit("info", `${signal}: finishing what is in flight`, {}),

@@ -4,25 +4,46 @@
  *
  * 1. A state other than RCPT, or a client that has authenticated: nothing to say.
  * 2. A client address that is none: nothing to say, logged.
- * 3. The triplet's entry is read, greylist.ts decides, and what it wants written is written before the
+ * 3. Whitelisted clients and recipients, recipients that are not to be greylisted, and clients in the
+ *    auto-whitelist: pass.
+ * 4. The triplet's entry is read, greylist.ts decides, and what it wants written is written before the
  *    answer: a first attempt that was not remembered must not be deferred, or the mail would wait for ever.
- * 4. The store fails, or has not answered within the store timeout (in total, not for each operation):
+ * 5. The store fails, or has not answered within the store timeout (in total, not for each operation):
  *    the answer is on-store-failure's. A bug of ours counts as such a failure: it must not hold mail.
+ *    The auto-whitelist only ever lets pass; without its entry a client counts as unknown there.
  *
  * The header goes to the first recipient of a transaction that passes for the first time: Postfix adds it
  * once for every PREPEND.
  */
+import {
+  type AutoWhitelistRules,
+  type ClientEntry,
+  clientTtlSeconds,
+  credit,
+  decodeClient,
+  encodeClient,
+  whitelisted,
+} from "./auto_whitelist.ts";
 import { decide, decodeEntry, encodeEntry, type Rules } from "./greylist.ts";
 import type { KeyOf } from "./keys.ts";
 import type { Log } from "./log.ts";
 import type { Action, PolicyRequest } from "./protocol.ts";
 import { dateForHeader, domainForReply, type Template } from "./reply.ts";
-import { type Store, StoreError } from "./stores/store.ts";
-import { clientNetwork, type IdentifyBy, type Prefixes, tripletMaterial } from "./triplet.ts";
+import type { Lists } from "./lists.ts";
+import { type Deadline, type Store, StoreError } from "./stores/store.ts";
+import {
+  clientMaterial,
+  clientNetwork,
+  type IdentifyBy,
+  type Prefixes,
+  tripletMaterial,
+} from "./triplet.ts";
 
 /** How requests are judged and answered. */
 export interface PolicyOptions {
   readonly rules: Rules;
+  readonly autoWhitelist: AutoWhitelistRules;
+  readonly lists: Lists;
   readonly identifyBy: IdentifyBy;
   readonly prefixes: Prefixes;
   readonly keyOf: KeyOf;
@@ -45,6 +66,8 @@ export interface PolicyParts {
   readonly log: Log;
   /** The time, in UNIX seconds. */
   readonly now: () => number;
+  /** The transactions that have their header; kept when the options change. */
+  readonly instances: Instances;
 }
 
 /** Answers requests. */
@@ -61,46 +84,68 @@ interface Finding {
   readonly missing?: number;
   /** Seconds since the first attempt, when this is the first to pass. */
   readonly waited?: number;
+  /** The key of the triplet, when the store was asked. */
+  readonly key?: string;
 }
 
 const dunno: Action = { kind: "dunno" };
 
-/** How many recent transactions are remembered as having their header. One smtpd has one at a time. */
-const maxRememberedInstances = 1000;
-
 export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy {
+  const { lists } = options;
   const { store, log } = parts;
-  const withHeader = new Set<string>();
 
   return { answer };
 
   async function answer(request: PolicyRequest): Promise<Action> {
-    if (request.get("protocol_state") !== "RCPT") return pass(request, "not at RCPT");
-    if (request.get("sasl_username")) return pass(request, "authenticated client");
+    if (request.get("protocol_state") !== "RCPT") return nothingToSay(request, "not at RCPT");
+    if (request.get("sasl_username")) return nothingToSay(request, "authenticated client");
     const now = Math.floor(parts.now());
-    const network = clientNetwork(request.get("client_address") ?? "", options.prefixes);
-    if (network === undefined) {
-      return act({ verdict: "pass", reason: "client address unknown" }, request, now);
+    try {
+      return act(listed(request) ?? await ask(request, now), request, now);
+    } catch (error) {
+      return act(failed(error), request, now);
     }
-    return act(await ask(request, network, now).catch(failed), request, now);
   }
 
-  function pass(request: PolicyRequest, reason: string): Action {
+  function nothingToSay(request: PolicyRequest, reason: string): Action {
     log.notAsked(reason, request);
     return dunno;
   }
 
-  /** What the triplet's entry says. Rejects when the store fails. */
-  async function ask(request: PolicyRequest, network: string, now: number): Promise<Finding> {
+  /** What is known without having seen the triplet before. */
+  function listed(request: PolicyRequest): Finding | undefined {
+    const client = clientOf(request), recipient = request.get("recipient") ?? "";
+    const pass = (reason: string): Finding => ({ verdict: "pass", reason });
+    if (lists.clients.match(client) !== undefined) return pass("client whitelist");
+    if (lists.recipients.match(recipient) !== undefined) return pass("recipient whitelist");
+    if (lists.greylisted !== undefined && lists.greylisted.match(recipient) === undefined) {
+      return pass("recipient not greylisted");
+    }
+    return undefined;
+  }
+
+  /** What the store knows. Rejects when it fails. */
+  async function ask(request: PolicyRequest, now: number): Promise<Finding> {
+    const client = clientOf(request);
+    const network = clientNetwork(client.address, options.prefixes);
+    if (network === undefined) return { verdict: "pass", reason: "client address unknown" };
     const deadline = performance.now() + options.storeTimeoutMilliseconds;
     const sender = request.get("sender") ?? "", recipient = request.get("recipient") ?? "";
     const key = options.keyOf(tripletMaterial(network, sender, recipient, options.identifyBy));
-    const stored = await store.get(key, deadline);
-    const entry = stored === undefined ? undefined : decodeEntry(stored);
-    if (stored !== undefined && entry === undefined) {
-      log.unreadableEntry(key);
-      await store.delete(key, deadline);
-      throw new StoreError(`the entry of ${key} could not be read`);
+    const clientKey = options.autoWhitelist.passes === 0
+      ? undefined
+      : options.keyOf(clientMaterial(network));
+    // Both at once: it is one round trip.
+    const [entry, clientEntry] = await Promise.all([
+      read(key, decodeEntry, deadline),
+      clientKey === undefined
+        ? undefined
+        : read(clientKey, decodeClient, deadline).catch(onlyStoreErrors),
+    ]);
+    if (clientKey !== undefined) {
+      const place = whitelisted(clientEntry, now, options.autoWhitelist);
+      if (place?.write !== undefined) await remember(clientKey, place.write, deadline);
+      if (place !== undefined) return { verdict: "pass", reason: "client AWL", key };
     }
     const decision = decide(entry, now, options.rules);
     if (decision.write !== undefined) {
@@ -109,16 +154,39 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       // A pass stands whether it can be remembered or not; the store has told the log already.
       await (decision.verdict === "pass" ? written.catch(onlyStoreErrors) : written);
     }
-    if (decision.verdict === "pass") {
-      return {
-        verdict: "pass",
-        reason: "triplet found",
-        ...(decision.waited === undefined ? {} : { waited: decision.waited }),
-      };
+    if (decision.verdict === "defer") {
+      const { missing } = decision;
+      const reason = decision.reason === "new" ? "new" : `early-retry (${missing}s missing)`;
+      return { verdict: "defer", reason, missing, key };
     }
-    const { missing } = decision;
-    const reason = decision.reason === "new" ? "new" : `early-retry (${missing}s missing)`;
-    return { verdict: "defer", reason, missing };
+    if (decision.waited === undefined) return { verdict: "pass", reason: "triplet found", key };
+    if (clientKey !== undefined && lists.neverAutoWhitelisted.match(client) === undefined) {
+      const earned = credit(clientEntry, now, options.autoWhitelist);
+      if (earned !== undefined) await remember(clientKey, earned, deadline);
+      if (earned?.passes === options.autoWhitelist.passes) log.clientEarnedWhitelist(request);
+    }
+    return { verdict: "pass", reason: "triplet found", waited: decision.waited, key };
+  }
+
+  /** The entry under a key. Rejects when the store fails, or what it has is no entry. */
+  async function read<Kind>(
+    key: string,
+    decode: (text: string) => Kind | undefined,
+    deadline: Deadline,
+  ): Promise<Kind | undefined> {
+    const stored = await store.get(key, deadline);
+    if (stored === undefined) return undefined;
+    const entry = decode(stored);
+    if (entry !== undefined) return entry;
+    log.unreadableEntry(key);
+    await store.delete(key, deadline);
+    throw new StoreError(`the entry of ${key} could not be read`);
+  }
+
+  /** Stores what is known of a client; what cannot be stored is not worth an answer's being late. */
+  async function remember(key: string, entry: ClientEntry, deadline: Deadline): Promise<void> {
+    const ttlSeconds = clientTtlSeconds(options.autoWhitelist);
+    await store.put(key, encodeClient(entry), ttlSeconds, deadline).catch(onlyStoreErrors);
   }
 
   function failed(error: unknown): Finding {
@@ -134,6 +202,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       reason: finding.reason,
       delaySeconds: finding.waited,
       request,
+      ...(finding.key === undefined ? {} : { key: finding.key, store: store.name }),
     });
     if (options.dryRun) return dunno;
     if (finding.verdict === "defer") return deferral(finding.missing ?? 0, request);
@@ -151,29 +220,45 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
   }
 
   function firstPass(waited: number, request: PolicyRequest, now: number): Action {
-    if (options.header === undefined || !claimHeader(request.get("instance") ?? "")) return dunno;
-    const header = options.header({
+    const { header } = options;
+    if (header === undefined || !parts.instances.claim(request.get("instance") ?? "")) return dunno;
+    const text = header({
       t: String(waited),
       v: options.version,
       h: options.hostname,
       d: dateForHeader(now),
     });
-    return { kind: "prepend", header };
-  }
-
-  /** Whether this recipient is the one of its transaction that gets the header. */
-  function claimHeader(instance: string): boolean {
-    if (instance === "") return true;
-    if (withHeader.has(instance)) return false;
-    withHeader.add(instance);
-    for (const oldest of withHeader) {
-      if (withHeader.size <= maxRememberedInstances) break;
-      withHeader.delete(oldest);
-    }
-    return true;
+    return { kind: "prepend", header: text };
   }
 }
 
-function onlyStoreErrors(error: unknown): void {
+function clientOf(request: PolicyRequest): { name: string; address: string } {
+  return {
+    name: request.get("client_name") ?? "",
+    address: request.get("client_address") ?? "",
+  };
+}
+
+function onlyStoreErrors(error: unknown): undefined {
   if (!(error instanceof StoreError)) throw error;
+}
+
+/** How many recent transactions are remembered. One smtpd has one at a time. */
+const maxInstances = 1000;
+
+/** The recent transactions that have their header, by Postfix's `instance`. */
+export class Instances {
+  readonly #claimed = new Set<string>();
+
+  /** Whether this is the first to ask for this transaction; without a name each is one of its own. */
+  claim(instance: string): boolean {
+    if (instance === "") return true;
+    if (this.#claimed.has(instance)) return false;
+    this.#claimed.add(instance);
+    for (const oldest of this.#claimed) {
+      if (this.#claimed.size <= maxInstances) break;
+      this.#claimed.delete(oldest);
+    }
+    return true;
+  }
 }

@@ -48,6 +48,21 @@ function absolutePath(text: string): string {
   return text;
 }
 
+/** A list's file; an optional one need not be there. */
+export interface ListFile {
+  readonly path: string;
+  readonly optional: boolean;
+}
+
+function listFile(text: string): ListFile {
+  const optional = text.startsWith("?");
+  const path = optional ? text.slice(1) : text;
+  if (path.startsWith("/")) return { path, optional };
+  throw new RangeError(
+    `want an absolute path, with ? before it if it need not exist, got "${text}"`,
+  );
+}
+
 function yesOrNo(text: string): boolean {
   return oneOf("yes", "no")(text) === "yes";
 }
@@ -221,6 +236,47 @@ export const settings = {
     fallback: "64",
     placeholder: "BITS",
     help: "how much of an IPv6 address identifies a client",
+    reloadable: true,
+  },
+  "auto-whitelist": {
+    takes: "one",
+    parse: integer(0, 1_000_000),
+    fallback: "5",
+    placeholder: "NUMBER",
+    help:
+      "a client of which this many triplets passed, counted once an hour, is let through; 0: off",
+    reloadable: true,
+  },
+  "auto-whitelist-except": {
+    takes: "list",
+    parse: listFile,
+    fallback: undefined,
+    placeholder: "FILE",
+    help: "lists of clients that never get there, written as whitelist-clients",
+    reloadable: true,
+  },
+  "whitelist-clients": {
+    takes: "list",
+    parse: listFile,
+    fallback: "?/etc/greylist/whitelist_clients, ?/etc/greylist/whitelist_clients.local",
+    placeholder: "FILE",
+    help: "lists of clients that are never greylisted; a file behind ? need not be there",
+    reloadable: true,
+  },
+  "whitelist-recipients": {
+    takes: "list",
+    parse: listFile,
+    fallback: "?/etc/greylist/whitelist_recipients, ?/etc/greylist/whitelist_recipients.local",
+    placeholder: "FILE",
+    help: "lists of recipients that are never greylisted",
+    reloadable: true,
+  },
+  "greylist-recipients": {
+    takes: "list",
+    parse: listFile,
+    fallback: undefined,
+    placeholder: "FILE",
+    help: "lists of the only recipients that are greylisted; none: all are",
     reloadable: true,
   },
   action: {

@@ -83,7 +83,12 @@ function withoutSrs(local: string): string {
 /** What of the triplet identifies it. The seed of this program left the sender out. */
 export type IdentifyBy = "client,sender,recipient" | "client,recipient";
 
-/** What a key is made from. No part contains a line break, so that no two triplets fall together. */
+/** What the key of a client's own entry is made from. */
+export function clientMaterial(network: string): string {
+  return `client\n${network}`;
+}
+
+/** What a triplet's key is made from. No part contains a line break, so that no two triplets fall together. */
 export function tripletMaterial(
   network: string,
   sender: string,

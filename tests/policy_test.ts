@@ -4,7 +4,14 @@ import { encodeAction } from "../lib/protocol.ts";
 import { keysWith } from "../lib/keys.ts";
 import { type Store, StoreError } from "../lib/stores/store.ts";
 import { MemoryStore } from "../lib/stores/memory.ts";
-import { request, type Scene, scene } from "./support/policy.ts";
+import {
+  clientList,
+  policyOptions,
+  recipientList,
+  request,
+  type Scene,
+  scene,
+} from "./support/policy.ts";
 
 /** The reply's text to a request, without the protocol around it. */
 async function ask(on: Scene, changes: Record<string, string> = {}): Promise<string> {
@@ -205,4 +212,106 @@ test("an error of our own is logged and does not hold the mail", async () => {
   });
   assert.equal(await ask(on), "DUNNO");
   assert.equal(on.events[0]?.[0], "internalError");
+});
+
+const lists = (changes: Partial<typeof policyOptions.lists>) => ({
+  lists: { ...policyOptions.lists, ...changes },
+});
+
+test("a whitelisted client passes, by verified name or by address, and the store is not asked", async () => {
+  const on = scene({
+    ...lists({ clients: clientList("example.org\n198.51.100.0/24\n") }),
+    keyOf: () => {
+      throw new Error("the store was asked");
+    },
+  });
+  assert.equal(await ask(on), "DUNNO");
+  assert.equal(
+    await ask(on, { client_name: "x.example", client_address: "198.51.100.7" }),
+    "DUNNO",
+  );
+  assert.deepEqual(on.decisions(), Array(2).fill("pass client whitelist"));
+});
+
+test("a client's unverified name whitelists nobody", async () => {
+  const on = scene(lists({ clients: clientList("example.org") }));
+  const changes = { client_name: "unknown", reverse_client_name: "mx.example.org" };
+  assert.match(await ask(on, changes), /^DEFER_IF_PERMIT/);
+});
+
+test("a whitelisted client needs no address", async () => {
+  const on = scene(lists({ clients: clientList("example.org") }));
+  assert.equal(await ask(on, { client_address: "unknown" }), "DUNNO");
+  assert.deepEqual(on.decisions(), ["pass client whitelist"]);
+});
+
+test("a whitelisted recipient passes, with any extension", async () => {
+  const on = scene(lists({ recipients: recipientList("postmaster@\n") }));
+  assert.equal(await ask(on, { recipient: "postmaster+x@example.com" }), "DUNNO");
+  assert.deepEqual(on.decisions(), ["pass recipient whitelist"]);
+  assert.match(await ask(on), /^DEFER_IF_PERMIT/);
+});
+
+test("with greylist-recipients only those are greylisted", async () => {
+  const on = scene(lists({ greylisted: recipientList("robin@example.com\n") }));
+  assert.equal(await ask(on, { recipient: "lucas@example.com" }), "DUNNO");
+  assert.match(await ask(on), /^DEFER_IF_PERMIT/);
+  assert.deepEqual(on.decisions(), ["pass recipient not greylisted", "greylist new"]);
+});
+
+/** Has five triplets of the client pass, an hour apart. */
+async function earn(on: Scene, changes: Record<string, string> = {}): Promise<void> {
+  for (let i = 0; i < 5; i++) {
+    await ask(on, { ...changes, sender: `${"abcde"[i]}@example.org` });
+    on.clock.now += 3600;
+    await ask(on, { ...changes, sender: `${"abcde"[i]}@example.org` });
+  }
+}
+
+test("a client of which five triplets passed is let through from then on, and the log says so once", async () => {
+  const on = scene();
+  await earn(on);
+  assert.equal(await ask(on, { sender: "new@example.org", client_address: "192.0.2.99" }), "DUNNO");
+  assert.equal(on.decisions().at(-1), "pass client AWL");
+  assert.equal(on.events.filter(([method]) => method === "clientEarnedWhitelist").length, 1);
+  assert.match(await ask(on, { sender: "new@example.org", client_address: "192.0.3.1" }), /^DEFER/);
+});
+
+test("the auto-whitelist lasts max-age from the last use", async () => {
+  const on = scene();
+  await earn(on);
+  const days = 86_400;
+  for (let i = 0; i < 3; i++) {
+    on.clock.now += 34 * days;
+    assert.equal(await ask(on, { sender: `new${"xyz"[i]}@example.org` }), "DUNNO");
+  }
+  on.clock.now += 36 * days;
+  assert.match(await ask(on, { sender: "late@example.org" }), /^DEFER/);
+});
+
+test("a client named in auto-whitelist-except never gets there", async () => {
+  const on = scene(lists({ neverAutoWhitelisted: clientList("192.0.2.0/24") }));
+  await earn(on);
+  assert.match(await ask(on, { sender: "new@example.org" }), /^DEFER/);
+});
+
+test("without the auto-whitelist every triplet has to show itself", async () => {
+  const on = scene({ autoWhitelist: { passes: 0, maxAgeSeconds: 3_024_000 } });
+  await earn(on);
+  assert.match(await ask(on, { sender: "new@example.org" }), /^DEFER/);
+});
+
+test("a client's entry that cannot be had does not keep its triplet from being judged", async () => {
+  const clientKey = policyOptions.keyOf("client\n192.0.2.0/24");
+  class HalfStore extends MemoryStore {
+    override get(...[key, deadline]: Parameters<Store["get"]>) {
+      return key === clientKey
+        ? Promise.reject(new StoreError("that server is gone"))
+        : super.get(key, deadline);
+    }
+  }
+  const on = scene({}, (clock) => new HalfStore(() => clock.now, 1000));
+  assert.equal(await ask(on), deferred(300));
+  on.clock.now += 300;
+  assert.match(await ask(on), /^PREPEND/);
 });

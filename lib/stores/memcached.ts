@@ -5,7 +5,7 @@
  *   down its share of the keys and nothing else. Which server keeps a key is decided here, by rendezvous
  *   hashing, and not by a memjs client with many servers, because such a client is replaced as a whole.
  * - An operation that is not answered by its deadline fails alone when replies still come in, late; when
- *   nothing has been heard since it was sent, the server hangs or is gone, and the connection is
+ *   no reply has come since it was sent, the server hangs or is gone, and the connection is
  *   replaced, which fails everything else that waits on it.
  * - After three failures in a row a server is down: requests for it fail at once, and about every
  *   second one of them tries again. A connection that is lost counts once, however many waited.

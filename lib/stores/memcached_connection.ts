@@ -87,6 +87,7 @@ export class Connection {
       }
       this.#pending.delete(opaque);
       this.#lastReply = opaque;
+      this.#heard = performance.now();
       Server.prototype.respond.call(server, response);
     };
     server.error = (error) => {
@@ -100,7 +101,7 @@ export class Connection {
     this.#connect();
   }
 
-  /** When the latest bytes came, by performance.now(); 0 for never. */
+  /** When the latest whole reply came, by performance.now(); 0 for never. */
   get heard(): number {
     return this.#heard;
   }
@@ -158,7 +159,6 @@ export class Connection {
 
   #receive(data: Buffer): void {
     if (this.#dead) return;
-    this.#heard = performance.now();
     const server = this.#server;
     const first = server.responseBuffer.length > 0 ? server.responseBuffer[0] : data[0];
     if (first !== replyMagic) {

@@ -41,6 +41,8 @@ export class Client {
     servers: readonly Server[],
     options: { readonly retries: number; readonly logger: { log(): void } },
   );
+  /** Counts `seq` on. */
+  incrSeq(): void;
   /** The opaque of the latest request. */
   seq: number;
   get(key: string, reply: (error: Error | null, value: Buffer | null) => void): void;

@@ -3,7 +3,7 @@
  * spawn mode start-up counts and neither memjs nor node:sqlite comes for free.
  */
 import type { StoreAddress } from "./address.ts";
-import { type Store, StoreError, type StoreObserver } from "./store.ts";
+import type { Store, StoreObserver } from "./store.ts";
 
 export interface StoreOptions {
   /** The setting `store-timeout`: the most that opening may take, and any one wait inside a store. */
@@ -29,7 +29,8 @@ export async function openStore(address: StoreAddress, options: StoreOptions): P
       return new MemcachedStore(address.servers, options);
     }
     case "sqlite": {
-      throw new StoreError(`sqlite:${address.path}: this adapter is still to come`);
+      const { SqliteStore } = await import("./sqlite.ts");
+      return await SqliteStore.open(address.path, options);
     }
   }
 }

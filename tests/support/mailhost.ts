@@ -4,8 +4,10 @@
  * greylist runs as nobody and logs into a file of this host. What the tests vary is in its
  * configuration file; where it listens and logs is on its command line.
  */
+import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { type Memcached, startMemcached } from "./memcached.ts";
 import { type Postfix, startPostfix } from "./postfix.ts";
 import { type Cleanup, freePort, type Running, start, tempDir, waitFor } from "./process.ts";
 import { NOBODY, programUnderTest } from "./program.ts";
@@ -13,11 +15,9 @@ import { NOBODY, programUnderTest } from "./program.ts";
 /** What the tests wait for. Long enough that an early retry is early on a busy machine too. */
 export const DELAY_SECONDS = 3;
 
-/** How Postfix reaches greylist: spawn(8), or a daemon's TCP or unix socket. */
-export type Mode = "spawn" | "inet" | "unix";
-
 export interface MailHostOptions {
-  readonly mode: Mode;
+  /** How Postfix reaches greylist: spawn(8), or a daemon's TCP or unix socket. */
+  readonly mode: "spawn" | "inet" | "unix";
   readonly store: "memcached" | "sqlite" | "memory";
   /** Further lines of greylist's configuration file, `name = value`. */
   readonly greylist?: readonly string[];
@@ -29,16 +29,12 @@ export interface MailHost {
   readonly postfix: Postfix;
   /** The lines of greylist's own log. */
   greylistLog(): string[];
-  /** The store's server, when it is memcached. Start it again after stopping it: always the same port. */
-  readonly memcached: Service;
-  /** The daemon, in mode inet and unix. */
-  readonly daemon: Service;
-}
-
-/** A server that a test can stop and start again. */
-export interface Service {
-  start(): Promise<void>;
-  stop(signal?: NodeJS.Signals): Promise<number | string>;
+  /** The server of the store memcached. Throws when the store is another. */
+  memcached(): Memcached;
+  /** Starts the daemon, again after `stop` at the same address; in mode spawn there is none. */
+  startDaemon(): Promise<Running>;
+  /** The daemon that `startDaemon` or this host's start started last. */
+  daemon(): Running;
 }
 
 export async function startMailHost(test: Cleanup, options: MailHostOptions): Promise<MailHost> {
@@ -49,46 +45,42 @@ export async function startMailHost(test: Cleanup, options: MailHostOptions): Pr
   fs.mkdirSync(state);
   fs.chownSync(state, NOBODY, NOBODY);
   const logFile = path.join(state, "greylist.log");
-  const greylistLog = () =>
-    fs.existsSync(logFile)
-      ? fs.readFileSync(logFile, "latin1").split("\n").filter((line) => line !== "")
-      : [];
+  const greylistLog = () => {
+    if (!fs.existsSync(logFile)) return [];
+    return fs.readFileSync(logFile, "latin1").split("\n").filter((line) => line !== "");
+  };
 
-  const memcachedPort = await freePort();
-  const memcached = service(() => {
-    const args = ["-l", "127.0.0.1", "-p", `${memcachedPort}`, "-U", "0", "-u", "nobody"];
-    return start(t, "memcached", args);
-  }, () => canConnect(memcachedPort));
-  if (options.store === "memcached") await memcached.start();
-
+  const memcached = options.store === "memcached" ? await startMemcached(t) : undefined;
   const store = {
-    memcached: `memcached:127.0.0.1:${memcachedPort}`,
+    memcached: `memcached:${memcached?.server}`,
     sqlite: `sqlite:${state}/greylist.db`,
     memory: "memory",
   }[options.store];
   const config = path.join(dir, "greylist.conf");
   const settings = [`store = ${store}`, `delay = ${DELAY_SECONDS}s`, ...options.greylist ?? []];
   fs.writeFileSync(config, settings.map((line) => `${line}\n`).join(""));
-  const command = [program, "--config", config, "--log", `file:${logFile}`];
+  const args = ["--config", config, "--log", `file:${logFile}`];
 
-  const daemonPort = await freePort();
   const socketDir = path.join(dir, "queue/greylist");
   const listen = options.mode === "unix"
     ? `unix:${socketDir}/socket`
-    : `inet:127.0.0.1:${daemonPort}`;
-  let starts = 0;
-  const daemon = service(
-    () => {
-      starts++;
-      const args = [...command.slice(1), "--mode", "daemon", "--listen", listen];
-      return start(t, program, args, { uid: NOBODY, gid: NOBODY, cwd: "/", env: {} });
-    },
-    () => greylistLog().filter((line) => line.includes(`listening on ${listen}`)).length >= starts,
-  );
+    : `inet:127.0.0.1:${await freePort()}`;
+  const listening = () => greylistLog().filter((line) => line.includes(`listening on ${listen}`));
+  let daemon: Running | undefined;
+  const startDaemon = async () => {
+    const before = listening().length;
+    const daemonArgs = [...args, "--mode", "daemon", "--listen", listen];
+    const as = { uid: NOBODY, gid: NOBODY, cwd: "/", env: {} };
+    const started = daemon = start(t, program, daemonArgs, as);
+    const ended = started.exited.then((status) => `${status}: ${started.stderr()}`);
+    const ready = waitFor("the daemon to listen", () => listening().length > before);
+    assert.equal(await Promise.race([ready, ended]), undefined, "the daemon ended");
+    return started;
+  };
   if (options.mode !== "spawn") {
     fs.mkdirSync(socketDir, { recursive: true });
     fs.chownSync(socketDir, NOBODY, NOBODY);
-    await daemon.start();
+    await startDaemon();
   }
 
   const endpoint = {
@@ -96,33 +88,18 @@ export async function startMailHost(test: Cleanup, options: MailHostOptions): Pr
     inet: [`greylist_endpoint=${listen}`],
     unix: ["greylist_endpoint=unix:greylist/socket"],
   }[options.mode];
-  const main = [...endpoint, ...options.postfix ?? []];
-  const postfix = await startPostfix(t, { dir, spawn: command, settings: main });
-  return { postfix, greylistLog, memcached, daemon };
-}
-
-function service(launch: () => Running, ready: () => boolean | Promise<boolean>): Service {
-  let running: Running | undefined;
-  return {
-    async start() {
-      const now = running = launch();
-      const ended = now.exited.then((status) => {
-        throw new Error(`ended with ${status}: ${now.stdout()}${now.stderr()}`);
-      });
-      await Promise.race([waitFor(`${now.child.spawnfile} to be ready`, ready), ended]);
-      ended.catch(() => {/* its later end is the test's own doing */});
-    },
-    stop: async (signal) => await running?.stop(signal) ?? "never started",
-  };
-}
-
-async function canConnect(port: number): Promise<boolean> {
-  const { createConnection } = await import("node:net");
-  return new Promise((resolve) => {
-    const socket = createConnection(port, "127.0.0.1");
-    const settle = (answer: boolean) => () => (socket.destroy(), resolve(answer));
-    socket.once("connect", settle(true)).once("error", settle(false));
+  const postfix = await startPostfix(t, {
+    dir,
+    spawn: [program, ...args],
+    settings: [...endpoint, ...options.postfix ?? []],
   });
+  return {
+    postfix,
+    greylistLog,
+    memcached: () => memcached ?? assert.fail(`the store is ${store}`),
+    startDaemon,
+    daemon: () => daemon ?? assert.fail("no daemon in mode spawn"),
+  };
 }
 
 /** node:test runs its `after` functions first come, first served; what started last has to stop first. */

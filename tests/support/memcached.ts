@@ -19,7 +19,7 @@ export interface Memcached {
   readonly server: string;
   /** The process that runs now. */
   readonly pid: number;
-  /** SIGSTOP: connections are still accepted by the kernel, nothing is ever answered. */
+  /** SIGSTOP, in effect on return: the kernel still accepts connections, nothing is ever answered. */
   freeze(): void;
   /** SIGCONT. */
   thaw(): void;
@@ -32,6 +32,8 @@ export interface Memcached {
 export interface MemcachedOptions {
   /** `127.0.0.1` (the default) or `::1`. */
   readonly host?: string;
+  /** A free one by default. */
+  readonly port?: number;
   /** Listen on this unix socket instead. */
   readonly path?: string;
   /** Ask for this user and password (binary protocol only). */
@@ -47,7 +49,7 @@ export async function startMemcached(
 ): Promise<Memcached> {
   const host = options.host ?? "127.0.0.1";
   const unix = options.path ?? "";
-  const port = unix === "" ? await freePort() : 0;
+  const port = unix === "" ? options.port ?? await freePort() : 0;
   const env: Record<string, string> = { PATH: process.env["PATH"] ?? "/usr/bin:/bin" };
   // 16 MiB hold the 10,000 entries of the contract suite several times over.
   const args = ["-m", "16", "-t", "1", "-c", "1024"];
@@ -96,7 +98,10 @@ export async function startMemcached(
     get pid() {
       return running?.pid ?? -1;
     },
-    freeze: () => signal("SIGSTOP"),
+    freeze: () => {
+      signal("SIGSTOP");
+      waitUntilStopped(running?.pid ?? -1);
+    },
     thaw: () => signal("SIGCONT"),
     stop: kill,
     restart: async () => {
@@ -104,6 +109,19 @@ export async function startMemcached(
       await launch();
     },
   };
+}
+
+/** A stop signal takes effect a moment after it was sent, in each thread for itself. */
+function waitUntilStopped(pid: number): void {
+  const end = performance.now() + 1000;
+  const threads = `/proc/${pid}/task`;
+  const state = (thread: string) => {
+    const stat = fs.readFileSync(`${threads}/${thread}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2).charAt(0);
+  };
+  while (fs.readdirSync(threads).some((thread) => state(thread) !== "T")) {
+    if (performance.now() > end) throw new Error(`process ${pid} does not stop`);
+  }
 }
 
 function accepts(where: { host: string; port: number } | { path: string }): Promise<boolean> {

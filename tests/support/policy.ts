@@ -1,14 +1,33 @@
 /** A policy as tests want it: a clock that is set by hand, a store in memory, and a log that is kept. */
 import type { DecisionRecord, Log } from "../../lib/log.ts";
 import { keysWith } from "../../lib/keys.ts";
-import { createPolicy, type Policy, type PolicyOptions } from "../../lib/policy.ts";
+import { createPolicy, Instances, type Policy, type PolicyOptions } from "../../lib/policy.ts";
 import { deferralTemplate, headerTemplate } from "../../lib/reply.ts";
 import { MemoryStore } from "../../lib/stores/memory.ts";
+import { readClientList } from "../../lib/whitelist/clients.ts";
+import { readRecipientList } from "../../lib/whitelist/recipients.ts";
 import type { Store } from "../../lib/stores/store.ts";
+
+const noPatterns = () => {
+  throw new Error("these lists have no patterns");
+};
+
+/** A list of clients; of recipients. */
+export const clientList = (text: string) =>
+  readClientList([{ file: "/list", text }], noPatterns).list;
+export const recipientList = (text: string) =>
+  readRecipientList([{ file: "/list", text }], noPatterns).list;
 
 /** The settings' defaults, with a short text and header. */
 export const policyOptions: PolicyOptions = {
   rules: { delaySeconds: 300, retryWindowSeconds: 172_800, maxAgeSeconds: 3_024_000 },
+  autoWhitelist: { passes: 5, maxAgeSeconds: 3_024_000 },
+  lists: {
+    clients: clientList(""),
+    recipients: recipientList(""),
+    greylisted: undefined,
+    neverAutoWhitelisted: clientList(""),
+  },
   identifyBy: "client,sender,recipient",
   prefixes: { ipv4: 24, ipv6: 64 },
   keyOf: keysWith("gl1:"),
@@ -56,6 +75,7 @@ export function scene(
     store,
     log,
     now: () => clock.now,
+    instances: new Instances(),
   });
   const decisions = () =>
     events.filter(([method]) => method === "decision").map(([, record]) => {

@@ -1,0 +1,188 @@
+/**
+ * What a list costs: reading 100,000 entries, and a lookup in them next to the same lookup in a list
+ * of 100, run in turns so that a busy machine slows both.
+ *
+ *     deno run -A bench/whitelist.ts
+ *
+ * Exits with status 1 when reading takes a second or more, when a lookup among 100,000 takes more
+ * than 10 µs, or when it takes more than 8 times as long as among 100. It does take longer, because
+ * a larger Map misses the processor's caches; a search would take a thousand times as long.
+ */
+import process from "node:process";
+import { readClientList } from "../lib/whitelist/clients.ts";
+import type { Source } from "../lib/whitelist/lines.ts";
+import { readRecipientList } from "../lib/whitelist/recipients.ts";
+import { patternSetsFor } from "../lib/whitelist/regex.ts";
+
+const MANY = 100_000;
+const FEW = 100;
+const LOOKUPS = 50_000;
+const ROUNDS = 9;
+
+const MOST_READING_MS = 1000;
+const MOST_LOOKUP_US = 10;
+const MOST_RATIO = 8;
+
+let failed = false;
+
+function print(line: string): void {
+  process.stdout.write(line + "\n");
+}
+
+function check(holds: boolean): string {
+  if (!holds) failed = true;
+  return holds ? "" : "  TOO MUCH";
+}
+
+function milliseconds(work: () => void): number {
+  const started = performance.now();
+  work();
+  return performance.now() - started;
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+}
+
+const v4 = (i: number) => `${10 + (i >> 16 & 7)}.${i >> 8 & 255}.${i & 255}.${i * 7 & 255}`;
+const v6 = (i: number) => `2001:db8:${(i >> 8).toString(16)}:${(i & 255).toString(16)}::${i % 7}`;
+
+/** A kind of entry: the i-th entry, a lookup that finds it, and one that finds nothing. */
+interface Kind {
+  readonly title: string;
+  readonly entry: (i: number) => string;
+  readonly hit: (i: number) => string;
+  readonly miss: (i: number) => string;
+}
+
+const CLIENTS: Kind[] = [
+  {
+    title: "names",
+    entry: (i) => `mail${i}.example${i % 97}.org`,
+    hit: (i) => `out.mail${i}.example${i % 97}.org`,
+    miss: (i) => `a.b.mx${i}.example${i % 97}.net`,
+  },
+  { title: "IPv4 addresses", entry: v4, hit: v4, miss: (i) => `203.0.${i & 255}.${i >> 8 & 255}` },
+  {
+    title: "IPv4 networks of 25 lengths",
+    entry: (i) => `${v4(i)}/${8 + i % 25}`,
+    hit: v4,
+    miss: (i) => `203.0.${i & 255}.${i >> 8 & 255}`,
+  },
+  {
+    title: "IPv6 networks of 17 lengths",
+    entry: (i) => `${v6(i)}/${48 + i % 17}`,
+    hit: v6,
+    miss: (i) => `2a00:${(i & 0xffff).toString(16)}::1`,
+  },
+];
+
+const RECIPIENTS: Kind[] = [{
+  title: "recipients",
+  entry: (i) => [`user${i}@example${i % 97}.org`, `name${i}@`, `example${i}.net`][i % 3] ?? "",
+  hit: (i) =>
+    [`user${i}@example${i % 97}.org`, `name${i}+x@a.b`, `u@a.example${i}.net`][i % 3] ?? "",
+  miss: (i) => `nobody+${i}@mx.example${i}.com`,
+}];
+
+type Find = (key: string) => unknown;
+type Read = (sources: Source[]) => Promise<Find>;
+
+async function readClients(sources: Source[]): Promise<Find> {
+  const { list, problems } = readClientList(sources, await patternSetsFor(sources));
+  if (problems.length > 0) throw new Error(`unreadable: ${problems[0]?.text}`);
+  return (key) =>
+    list.match(
+      /^[0-9]|:/.test(key)
+        ? { name: "unknown", address: key }
+        : { name: key, address: "192.0.2.1" },
+    );
+}
+
+async function readRecipients(sources: Source[]): Promise<Find> {
+  const { list, problems } = readRecipientList(sources, await patternSetsFor(sources));
+  if (problems.length > 0) throw new Error(`unreadable: ${problems[0]?.text}`);
+  return (key) => list.match(key);
+}
+
+function sources(kind: Kind, count: number): Source[] {
+  return [{
+    file: "list",
+    text: Array.from({ length: count }, (_, i) => kind.entry(i)).join("\n"),
+  }];
+}
+
+/** Microseconds a lookup, after checking that it finds, or does not find, what it should. */
+function lookup(find: Find, keys: string[], finds: boolean): number {
+  let found = 0;
+  const took = milliseconds(() => {
+    for (const key of keys) if (find(key) !== undefined) found++;
+  });
+  if (found !== (finds ? keys.length : 0)) throw new Error(`${found} of ${keys.length} found`);
+  return took * 1000 / keys.length;
+}
+
+async function measure(kind: Kind, read: Read): Promise<void> {
+  const text = sources(kind, MANY);
+  let large: Find = await read(text);
+  const started = performance.now();
+  large = await read(text);
+  const reading = performance.now() - started;
+  const small = await read(sources(kind, FEW));
+  print(
+    `${kind.title}: ${MANY} entries read in ${reading.toFixed(0)} ms` +
+      check(reading < MOST_READING_MS),
+  );
+  for (const finds of [true, false]) {
+    const keysOf = (count: number) =>
+      // A stride that is prime to both counts, so that neighbours are not asked for in a row.
+      Array.from({ length: LOOKUPS }, (_, i) => (finds ? kind.hit : kind.miss)(i * 7919 % count));
+    const largeKeys = keysOf(MANY), smallKeys = keysOf(FEW);
+    const largeTimes: number[] = [], smallTimes: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      largeTimes.push(lookup(large, largeKeys, finds));
+      smallTimes.push(lookup(small, smallKeys, finds));
+    }
+    const many = median(largeTimes), few = median(smallTimes);
+    print(
+      `  ${finds ? "found" : "not found"}: ${many.toFixed(2)} µs among ${MANY}, ` +
+        `${few.toFixed(2)} µs among ${FEW}, ratio ${(many / few).toFixed(1)}` +
+        check(many <= MOST_LOOKUP_US && many / few <= MOST_RATIO),
+    );
+  }
+}
+
+/** Patterns in the number that Debian's postgrey list has, next to no pattern at all. */
+async function measurePatterns(): Promise<void> {
+  const text = Array.from({ length: 34 }, (_, i) => `/^mail-?out\\d+\\..*pool${i}\\.example$/`);
+  const plain = await readClients([{ file: "list", text: "example.org" }]);
+  const started = performance.now();
+  const find = await readClients([{ file: "list", text: text.join("\n") }]);
+  print(
+    `34 patterns: engine loaded and list read in ${(performance.now() - started).toFixed(0)} ms`,
+  );
+  const keys = Array.from({ length: LOOKUPS }, (_, i) => `mailout${i}.dc${i % 9}.example.org.test`);
+  const times: number[] = [], base: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    times.push(lookup(find, keys, false));
+    base.push(lookup(plain, keys, false));
+  }
+  const took = median(times);
+  print(
+    `  not found: ${took.toFixed(2)} µs, ${median(base).toFixed(2)} µs without them` +
+      check(took <= MOST_LOOKUP_US),
+  );
+  const evil = Array.from({ length: 47 }, (_, i) => `/(a|b)*a(a|b){${320 + i}}$/`);
+  const worst = await readClients([{ file: "list", text: evil.join("\n") }]);
+  let seed = 1;
+  const name = () =>
+    Array.from({ length: 512 }, () => (seed = seed * 48271 % 2147483647) & 1 ? "a" : "b").join("");
+  const names = Array.from({ length: ROUNDS }, name);
+  const slowest = median(names.map((each) => milliseconds(() => void worst(each))));
+  print(`  47 patterns made to be slow, on 512 bytes made to be slow: ${slowest.toFixed(0)} ms`);
+}
+
+for (const kind of CLIENTS) await measure(kind, readClients);
+for (const kind of RECIPIENTS) await measure(kind, readRecipients);
+await measurePatterns();
+process.exitCode = failed ? 1 : 0;

@@ -1,0 +1,58 @@
+/**
+ * All that is read before anything starts, and again at a reload: settings, secrets and lists, or every
+ * problem in them.
+ */
+import * as os from "node:os";
+import { type Command, loadConfig, type Secrets, type Sources } from "./config.ts";
+import { keysWith } from "./keys.ts";
+import { type Lists, readLists } from "./lists.ts";
+import type { PolicyOptions } from "./policy.ts";
+import { deferralTemplate, headerTemplate } from "./reply.ts";
+import type { Config } from "./settings.ts";
+import { version } from "./version.ts";
+
+/** Everything that there is to know before the start. */
+export interface Setup {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly lists: Lists;
+}
+
+export type Loaded =
+  | { readonly command: Command; readonly setup: Setup }
+  | { readonly command: Command; readonly problems: readonly string[] };
+
+/** Reads everything. */
+export async function load(sources: Sources): Promise<Loaded> {
+  const loaded = loadConfig(sources);
+  if ("problems" in loaded) return loaded;
+  const { command, config, secrets } = loaded;
+  const { lists, problems } = await readLists(config, sources);
+  return problems.length > 0
+    ? { command, problems }
+    : { command, setup: { config, secrets, lists } };
+}
+
+/** How a setup wants requests judged. */
+export function policyOptions({ config, secrets, lists }: Setup): PolicyOptions {
+  return {
+    rules: {
+      delaySeconds: config.delay,
+      retryWindowSeconds: config.retryWindow,
+      maxAgeSeconds: config.maxAge,
+    },
+    autoWhitelist: { passes: config.autoWhitelist, maxAgeSeconds: config.maxAge },
+    lists,
+    identifyBy: config.identifyBy,
+    prefixes: { ipv4: config.ipv4Prefix, ipv6: config.ipv6Prefix },
+    keyOf: keysWith(config.keyPrefix, secrets.key),
+    storeTimeoutMilliseconds: config.storeTimeout * 1000,
+    onStoreFailure: config.onStoreFailure,
+    dryRun: config.dryRun,
+    deferKeyword: config.action,
+    deferText: deferralTemplate(config.action, config.text),
+    header: config.header === undefined ? undefined : headerTemplate(config.header),
+    version,
+    hostname: os.hostname(),
+  };
+}

@@ -1,0 +1,86 @@
+/** What becomes of the mail, through a real Postfix, when something of ours is broken. */
+import assert from "node:assert/strict";
+import process from "node:process";
+import test from "node:test";
+import { type MailHost, startMailHost } from "../support/mailhost.ts";
+import { waitFor } from "../support/process.ts";
+import { swaks } from "../support/smtp.ts";
+
+let correspondents = 0;
+
+/** The reply to a recipient that comes from a client and a sender never seen before. */
+async function firstAttempt({ postfix }: MailHost): Promise<string> {
+  const n = ++correspondents;
+  const { recipients } = await swaks(postfix.port, {
+    client: `198.51.${n}.7`,
+    clientName: `mx${n}.example.org`,
+    from: `sender${n}@example.org`,
+    to: ["robin@example.com"],
+    id: `attempt ${n}`,
+  });
+  return recipients[0] ?? "";
+}
+
+const greylisted = /^450 4\.2\.0 <robin@example\.com>: Recipient address rejected: Greylisted/;
+const accepted = /^250 2\.1\.5 /;
+
+for (const mode of ["spawn", "inet"] as const) {
+  test(`Mail is accepted while memcached is gone, and greylisted once it is back, in mode ${mode}`, async (t) => {
+    const host = await startMailHost(t, { mode, store: "memcached" });
+    assert.match(await firstAttempt(host), greylisted);
+    await host.memcached().stop();
+    for (let i = 0; i < 3; i++) assert.match(await firstAttempt(host), accepted);
+    await host.memcached().restart();
+    await waitFor(
+      "greylisting again",
+      async () => greylisted.test(await firstAttempt(host)),
+      20_000,
+    );
+    assert.match(await firstAttempt(host), greylisted);
+    assert.deepEqual(host.postfix.complaints(), []);
+    const lines = host.greylistLog().filter((line) => line.includes("is not usable"));
+    if (mode === "inet") assert.equal(lines.length, 1, host.greylistLog().join("\n"));
+  });
+}
+
+test("Mail is accepted within the store timeout while memcached hangs", async (t) => {
+  const host = await startMailHost(t, { mode: "inet", store: "memcached" });
+  assert.match(await firstAttempt(host), greylisted);
+  host.memcached().freeze();
+  assert.match(await firstAttempt(host), accepted);
+  host.memcached().thaw();
+  await waitFor("greylisting again", async () => greylisted.test(await firstAttempt(host)), 20_000);
+  assert.deepEqual(host.postfix.complaints(), []);
+});
+
+test("Mail is deferred while memcached is gone if on-store-failure says defer", async (t) => {
+  const host = await startMailHost(t, {
+    mode: "spawn",
+    store: "memcached",
+    greylist: ["on-store-failure = defer"],
+  });
+  await host.memcached().stop();
+  for (let i = 0; i < 2; i++) assert.match(await firstAttempt(host), /^450 4\./);
+  assert.deepEqual(host.postfix.complaints(), []);
+});
+
+test("Mail is accepted while the daemon is down, and greylisted once it is back", async (t) => {
+  // Postfix waits a second between its two tries: postfix/main.cf says what it does then.
+  const host = await startMailHost(t, { mode: "inet", store: "memcached" });
+  assert.match(await firstAttempt(host), greylisted);
+  await host.daemon().stop("SIGKILL");
+  assert.match(await firstAttempt(host), accepted);
+  await host.startDaemon();
+  assert.match(await firstAttempt(host), greylisted);
+  assert.equal(await host.daemon().stop(), 0);
+  assert.match(await firstAttempt(host), accepted);
+});
+
+test("A spawned greylist that is killed is replaced, and no mail is lost", async (t) => {
+  const host = await startMailHost(t, { mode: "spawn", store: "memcached" });
+  assert.match(await firstAttempt(host), greylisted);
+  const [child, ...others] = host.postfix.children();
+  assert.ok(child !== undefined && others.length === 0, "one smtpd has one greylist");
+  process.kill(child, "SIGKILL");
+  assert.match(await firstAttempt(host), greylisted);
+});

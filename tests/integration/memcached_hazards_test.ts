@@ -1,0 +1,442 @@
+/**
+ * What Memcached, the network and memjs can do to a request, done for real. Each of these makes an
+ * adapter that trusts memjs hang, lie, leak or print.
+ */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import * as fs from "node:fs";
+import test from "node:test";
+// @ts-types="../../lib/stores/memjs.d.ts"
+import { Client } from "memjs";
+import { parseStoreAddress } from "../../lib/stores/address.ts";
+import { MemcachedStore } from "../../lib/stores/memcached.ts";
+import { StoreError } from "../../lib/stores/store.ts";
+import { soon } from "../store_contract.ts";
+import {
+  faultyServer,
+  honestReply,
+  onRequest,
+  reply,
+  type Request,
+} from "../support/faulty_server.ts";
+import { startMemcached } from "../support/memcached.ts";
+import { type Cleanup, freePort, waitFor } from "../support/process.ts";
+
+/** How much later than its deadline an operation may settle on a machine that has other work. */
+const slackMs = 150;
+
+/** A store, and what its observer was told. */
+function open(
+  t: Cleanup,
+  servers: string | number,
+  options: { timeoutMs?: number; auth?: { username: string; password: string } } = {},
+) {
+  const spelled = typeof servers === "number" ? `127.0.0.1:${servers}` : servers;
+  const address = parseStoreAddress(`memcached:${spelled}`);
+  assert.ok(address.kind === "memcached");
+  const downs: string[] = [], ups: string[] = [];
+  const store = new MemcachedStore(address.servers, {
+    timeoutMs: 300,
+    observer: {
+      down: (server, why) => void downs.push(`${server}: ${why}`),
+      up: (server, seconds) => void ups.push(`${server}: ${seconds >= 0}`),
+    },
+    clock: () => Date.now() / 1000,
+    ...options,
+  });
+  t.after(() => store.close());
+  return { store, downs, ups };
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The StoreError an operation fails with. */
+async function failure(operation: Promise<unknown>): Promise<StoreError> {
+  const outcome = await operation.then((value) => ({ value }), (error: unknown) => ({ error }));
+  if (!("error" in outcome)) assert.fail(`no failure but ${String(outcome.value)}`);
+  assert.ok(outcome.error instanceof StoreError, String(outcome.error));
+  return outcome.error;
+}
+
+const works = async (store: MemcachedStore, key = "k") =>
+  await store.get(key, soon(300)).then(() => true, () => false);
+
+const descriptors = () => fs.readdirSync("/proc/self/fd").length;
+
+test("a server frozen under steady traffic: answers in time, waits that end, and recovery", async (t) => {
+  const memcached = await startMemcached(t);
+  const { store, downs, ups } = open(t, memcached.server);
+  let answered = 0, failed = 0, latest = 0, slowAfterBreaker = 0, running = true;
+  const traffic = Array.from({ length: 20 }, async (_, i) => {
+    while (running) {
+      const start = performance.now(), brokenAtStart = downs.length > ups.length;
+      await store.put(`k${i}`, "v", 60, start + 300).then(() => answered++, (error) => {
+        assert.ok(error instanceof StoreError);
+        failed++;
+      });
+      latest = Math.max(latest, performance.now() - start);
+      if (brokenAtStart && performance.now() - start > 100) slowAfterBreaker++;
+      await sleep(5);
+    }
+  });
+  await waitFor("traffic", () => answered > 200);
+  assert.equal(failed, 0);
+  memcached.freeze();
+  await waitFor("the breaker to open", () => downs.length > 0, 3000);
+  const failedBefore = failed;
+  await sleep(2500);
+  assert.ok(failed - failedBefore > 1000, `failing is fast now: ${failed - failedBefore} failures`);
+  // Only probes wait: one at a time, each 300 ms and a second after the last.
+  assert.ok(slowAfterBreaker <= 3, `${slowAfterBreaker} requests waited`);
+  memcached.thaw();
+  const before = answered;
+  await waitFor("recovery", () => answered > before + 100, 5000);
+  running = false;
+  await Promise.all(traffic);
+  assert.ok(latest < 300 + slackMs, `the slowest took ${latest} ms`);
+  assert.equal(downs.length, 1, downs.join("\n"));
+  assert.match(downs[0] ?? "", /^memcached:127\.0\.0\.1:\d+: no answer within \d+ ms$/);
+  assert.equal(ups.length, 1);
+});
+
+test("a clean close with requests in flight fails them at once", async (t) => {
+  const server = await faultyServer(t, (socket) => {
+    socket.once("data", () => socket.end());
+  });
+  const { store } = open(t, server.port);
+  const start = performance.now();
+  const operations = Array.from({ length: 10 }, (_, i) => store.get(`k${i}`, soon(30_000)));
+  for (const operation of operations) {
+    assert.match((await failure(operation)).message, /closed the connection/);
+  }
+  assert.ok(performance.now() - start < 5000);
+});
+
+test("a reset with requests in flight fails them at once", async (t) => {
+  const server = await faultyServer(t, (socket) => {
+    socket.once("data", () => socket.resetAndDestroy());
+  });
+  const { store } = open(t, server.port);
+  const start = performance.now();
+  for (const key of ["a", "b"]) await failure(store.get(key, soon(30_000)));
+  assert.ok(performance.now() - start < 5000);
+});
+
+test("half a reply and then a drop poisons nothing", async (t) => {
+  for (const cut of [1, 10, 24, 30]) {
+    const server = await faultyServer(t, (socket, connection) => {
+      onRequest(socket, (request) => {
+        if (connection > 0) socket.write(honestReply(request));
+        else socket.end(honestReply(request).subarray(0, cut));
+      });
+    });
+    const { store } = open(t, server.port);
+    await failure(store.get("k", soon(30_000)));
+    assert.equal(await store.get("k", soon()), "value of k", `cut after ${cut} bytes`);
+    assert.equal(await store.get("l", soon()), "value of l");
+  }
+});
+
+test("a reply that arrives byte by byte is a reply", async (t) => {
+  const server = await faultyServer(t, (socket) => {
+    socket.setNoDelay(true);
+    onRequest(socket, async (request) => {
+      for (const byte of honestReply(request)) {
+        socket.write(Buffer.of(byte));
+        await sleep(0);
+      }
+    });
+  });
+  const { store } = open(t, server.port);
+  assert.equal(await store.get("k", soon()), "value of k");
+});
+
+test("half a reply and then nothing ends with the deadline, and the next connection is clean", async (t) => {
+  const server = await faultyServer(t, (socket, connection) => {
+    onRequest(socket, (request) => {
+      const bytes = honestReply(request);
+      socket.write(connection > 0 ? bytes : bytes.subarray(0, 30));
+    });
+  });
+  const { store } = open(t, server.port);
+  const start = performance.now();
+  await failure(store.get("k", soon(300)));
+  assert.ok(performance.now() - start < 300 + slackMs);
+  assert.equal(await store.get("k", soon()), "value of k");
+});
+
+const lies: Record<string, (request: Request) => Buffer> = {
+  "another key's value": (r) => reply(r, { value: "other value of other" }),
+  "a longer key's value": (r) => reply(r, { value: `${r.key}x value` }),
+  "a value without a key": (r) => reply(r, { value: "value" }),
+  "an empty value": (r) => reply(r, { value: "" }),
+  "a reply to another request": (r) =>
+    reply({ ...r, opaque: r.opaque + 1 }, { value: `${r.key} v` }),
+  "a reply to another command": (r) => reply({ ...r, opcode: 1 }),
+  "a reply of the wrong magic behind a good one": (r) =>
+    Buffer.concat([
+      reply({ opcode: 0x21, opaque: 0 }),
+      reply(r, { magic: 0x80, value: `${r.key} v` }),
+    ]),
+  "a reply that asks for a login": (r) =>
+    reply({ opcode: 0x20, opaque: r.opaque }, { value: "PLAIN" }),
+};
+
+for (const [what, lie] of Object.entries(lies)) {
+  test(`another request's bytes are never believed: ${what}`, async (t) => {
+    const server = await faultyServer(t, (socket, connection) => {
+      onRequest(socket, (request) => {
+        socket.write(connection === 0 ? lie(request) : honestReply(request));
+      });
+    });
+    const { store } = open(t, server.port);
+    const start = performance.now();
+    await failure(store.get("k", soon(30_000)));
+    assert.ok(performance.now() - start < 5000, "at once");
+    assert.equal(await store.get("k", soon()), "value of k", "and the connection was replaced");
+    assert.equal(server.connections, 2);
+  });
+}
+
+test("replies in the wrong order reach who asked", async (t) => {
+  const server = await faultyServer(t, (socket) => {
+    const held: Request[] = [];
+    onRequest(socket, (request) => {
+      held.push(request);
+      if (held.length === 5) socket.write(Buffer.concat(held.reverse().map(honestReply)));
+    });
+  });
+  const { store } = open(t, server.port);
+  const keys = ["a", "b", "c", "d", "e"];
+  const values = await Promise.all(keys.map((key) => store.get(key, soon())));
+  assert.deepEqual(values, keys.map((key) => `value of ${key}`));
+});
+
+test("a put that is answered like a get is not believed", async (t) => {
+  const server = await faultyServer(t, (socket) => {
+    onRequest(socket, (request) => socket.write(reply({ ...request, opcode: 0 })));
+  });
+  const { store } = open(t, server.port);
+  await failure(store.put("k", "v", 60, soon(30_000)));
+});
+
+test("a server that hangs on one request only is replaced, and no other request waits for it", async (t) => {
+  const server = await faultyServer(t, (socket, connection) => {
+    onRequest(socket, (request) => {
+      if (connection > 0 || request.key !== "hole") socket.write(honestReply(request));
+    });
+  });
+  const { store, downs } = open(t, server.port);
+  const hole = failure(store.get("hole", soon(300)));
+  for (let i = 0; i < 20; i++) {
+    assert.equal(await store.get(`k${i}`, soon()), `value of k${i}`);
+    await sleep(5);
+  }
+  assert.match((await hole).message, /no answer/);
+  assert.equal(await store.get("hole", soon()), "value of hole");
+  assert.equal(server.connections, 2);
+  assert.deepEqual(downs, []);
+});
+
+test("a slow server fails what is late, keeps its connection, and the late replies confuse nobody", async (t) => {
+  let delay = 0;
+  const server = await faultyServer(t, (socket) => {
+    onRequest(socket, (request) => {
+      setTimeout(() => socket.write(honestReply(request)), delay);
+    });
+  });
+  const { store } = open(t, server.port);
+  assert.equal(await store.get("first", soon()), "value of first");
+  delay = 250;
+  const short = failure(store.get("short", soon(100)));
+  const long = store.get("long", soon());
+  assert.match((await short).message, /no answer within 1\d\d ms/);
+  assert.equal(await long, "value of long", "a short deadline does not fail its neighbours");
+  delay = 0;
+  assert.equal(await store.get("last", soon()), "value of last");
+  assert.equal(server.connections, 1);
+});
+
+test("an answer that came in time counts, however late this process gets to read it", async (t) => {
+  const memcached = await startMemcached(t);
+  const { store } = open(t, memcached.server);
+  await store.put("k", "v", 60, soon());
+  const pending = store.get("k", soon(100));
+  // Let the request go out, then be busy past the deadline.
+  await sleep(1);
+  const end = performance.now() + 300;
+  while (performance.now() < end);
+  assert.equal(await pending, "v");
+});
+
+test("a refused connection fails at once, and a server that appears is found", async (t) => {
+  const port = await freePort();
+  const { store, downs, ups } = open(t, port);
+  const start = performance.now();
+  for (let i = 0; i < 5; i++) await failure(store.get("k", soon(30_000)));
+  assert.ok(performance.now() - start < 1000, "at once");
+  assert.equal(downs.length, 1);
+  assert.match(downs[0] ?? "", /connection failed: .*ECONNREFUSED/);
+  const error = await failure(store.get("k", soon(30_000)));
+  assert.match(error.message, /^memcached:127\.0\.0\.1:\d+: down, not asked: connection failed/);
+  await startMemcached(t, { port });
+  await waitFor("recovery", () => works(store), 3000);
+  assert.equal(ups.length, 1);
+});
+
+test("a server whose name does not exist is a failure like any other", async (t) => {
+  const { store } = open(t, "greylist-test.invalid:11211");
+  await failure(store.get("k", soon(2000)));
+});
+
+test("a server restarted between requests is not noticed", async (t) => {
+  const memcached = await startMemcached(t);
+  const { store, downs } = open(t, memcached.server);
+  await store.put("k", "v", 60, soon());
+  await memcached.restart();
+  await sleep(50);
+  assert.equal(await store.get("k", soon()), undefined);
+  await store.put("k", "w", 60, soon());
+  assert.equal(await store.get("k", soon()), "w");
+  assert.deepEqual(downs, []);
+});
+
+test("a server restarted under traffic is back without a restart of ours", async (t) => {
+  const memcached = await startMemcached(t);
+  const { store } = open(t, memcached.server);
+  let running = true;
+  const traffic = Array.from({ length: 10 }, async (_, i) => {
+    while (running) await store.put(`k${i}`, "v", 60, soon(300)).catch(() => sleep(5));
+  });
+  for (let i = 0; i < 3; i++) {
+    await sleep(100);
+    await memcached.restart();
+    await waitFor("recovery", () => works(store), 3000);
+  }
+  running = false;
+  await Promise.all(traffic);
+});
+
+test("what Memcached refuses fails alone, on the same connection, and is no outage", async (t) => {
+  const memcached = await startMemcached(t);
+  const { store, downs } = open(t, memcached.server);
+  const neighbours = Array.from({ length: 5 }, (_, i) => store.put(`k${i}`, "v", 60, soon()));
+  for (let i = 0; i < 5; i++) {
+    const error = await failure(store.put("big", "x".repeat(2 ** 20 + 1), 60, soon()));
+    assert.match(error.message, /Value too large/);
+  }
+  await Promise.all(neighbours);
+  assert.equal(await store.get("k4", soon()), "v");
+  assert.deepEqual(downs, []);
+});
+
+test("the 2^31st operation is one like any other", async (t) => {
+  const memcached = await startMemcached(t);
+  const { store } = open(t, memcached.server);
+  // Instead of 2^31 operations: memjs starts to count shortly before its end, each time it starts.
+  const { incrSeq } = Client.prototype;
+  t.after(() => void (Client.prototype.incrSeq = incrSeq));
+  let starts = 0;
+  Client.prototype.incrSeq = function () {
+    if (this.seq === 0) starts++, this.seq = 2 ** 31 - 10;
+    incrSeq.call(this);
+  };
+  for (let i = 0; i < 50; i++) {
+    await store.put(`k${i}`, `${i}`, 60, soon());
+    const values = await Promise.all([store.get(`k${i}`, soon()), store.get("none", soon())]);
+    assert.deepEqual(values, [`${i}`, undefined]);
+  }
+  assert.ok(starts > 5, "the end was reached several times");
+});
+
+test("1,000 operations against a hung server leave no descriptor behind", async (t) => {
+  // Each connection answers once and then hangs, so that the breaker stays closed and every second
+  // operation costs a connection.
+  const server = await faultyServer(t, (socket) => {
+    let first = true;
+    onRequest(socket, (request) => {
+      if (first) socket.write(honestReply(request));
+      first = false;
+    });
+  });
+  const { store } = open(t, server.port, { timeoutMs: 4 });
+  const before = descriptors();
+  for (let i = 0; i < 1000; i++) await store.get("k", soon(4)).catch(() => {});
+  assert.ok(server.connections > 200, `${server.connections} connections`);
+  // The server's ends are this process's too, so both have to be gone.
+  await waitFor("descriptors", () => descriptors() <= before + 4, 3000);
+  await store.close();
+  await waitFor("the last connection's end", () => server.open === 0, 3000);
+});
+
+test("1,000 operations against a frozen Memcached leave no descriptor behind", async (t) => {
+  const memcached = await startMemcached(t);
+  const { store } = open(t, memcached.server, { timeoutMs: 50 });
+  await store.get("k", soon());
+  const before = descriptors();
+  memcached.freeze();
+  for (let i = 0; i < 100; i++) {
+    await Promise.allSettled(Array.from({ length: 10 }, () => store.get("k", soon(50))));
+    await sleep(20);
+  }
+  assert.ok(descriptors() <= before + 2);
+  await store.close();
+  await waitFor("descriptors", () => descriptors() <= before, 3000);
+});
+
+test("closing while a connection is being made, or is needed, leaves nothing behind", async (t) => {
+  const memcached = await startMemcached(t);
+  const before = descriptors();
+  for (let i = 0; i < 50; i++) {
+    const { store } = open(t, memcached.server);
+    const pending = failure(store.get("k", soon(30_000)));
+    await store.close();
+    assert.match((await pending).message, /the store is closed/);
+  }
+  await waitFor("descriptors", () => descriptors() <= before, 3000);
+});
+
+const strangers: Record<string, string> = {
+  "a web server": "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+  "Redis": "-ERR unknown command\r\n",
+  "Memcached that was told to speak text only": "ERROR\r\n",
+};
+
+for (const [what, answer] of Object.entries(strangers)) {
+  test(`an answer from ${what} is named for what it is, once`, async (t) => {
+    const server = await faultyServer(t, (socket) => {
+      socket.on("data", () => socket.write(answer));
+    });
+    const { store, downs } = open(t, server.port);
+    for (let i = 0; i < 10; i++) await failure(store.get("k", soon(30_000)));
+    const start = answer.slice(0, 20).trim();
+    assert.equal(downs.length, 1);
+    assert.match(downs[0] ?? "", /answers with something else than Memcached's binary protocol/);
+    assert.ok(downs[0]?.includes(start), downs[0]);
+  });
+}
+
+test("a server that speaks first is named for what it is", async (t) => {
+  const server = await faultyServer(
+    t,
+    (socket) => socket.write("220 mx.example.org ESMTP\x1b\r\n"),
+  );
+  const { store } = open(t, server.port);
+  const error = await failure(store.get("k", soon(30_000)));
+  assert.match(error.message, /something else .*: "220 mx\.example\.org ESMTP"$/);
+});
+
+test("a real Memcached without the binary protocol is named for what it is", async (t) => {
+  const memcached = await startMemcached(t, { args: ["-B", "ascii"] });
+  const { store } = open(t, memcached.server);
+  const error = await failure(store.get("k", soon(300)));
+  assert.match(error.message, /something else than Memcached's binary protocol|closed|no answer/);
+});
+
+test("ping rejects with the server that does not answer", async (t) => {
+  const memcached = await startMemcached(t);
+  const dead = await freePort();
+  const { store } = open(t, `${memcached.server},127.0.0.1:${dead}`);
+  const error = await failure(store.ping(soon(2000)));
+  assert.ok(error.message.startsWith(`memcached:127.0.0.1:${dead}: `), error.message);
+});

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { reload } from "../lib/reload.ts";
+import { load, type Loaded, type Setup } from "../lib/setup.ts";
+import { recordingLog } from "./support/policy.ts";
+
+const loadFrom = (files: Readonly<Record<string, string>>): Promise<Loaded> =>
+  load({
+    argv: ["--config", "/conf", "--mode", "daemon"],
+    env: {},
+    exists: (path) => path in files,
+    readFile(path) {
+      const text = files[path];
+      if (text === undefined) throw new Error("No such file or directory");
+      return text;
+    },
+  });
+
+async function setupFrom(files: Readonly<Record<string, string>>): Promise<Setup> {
+  const loaded = await loadFrom(files);
+  assert.ok("setup" in loaded, JSON.stringify(loaded));
+  return loaded.setup;
+}
+
+test("a reload takes what the table of settings marks as reloadable", async () => {
+  const { log, events } = recordingLog();
+  const before = await setupFrom({ "/conf": "delay = 5m\n" });
+  const after = await reload(
+    before,
+    () => loadFrom({ "/conf": "delay = 1m\ntext = Later\n" }),
+    log,
+  );
+  assert.equal(after?.config.delay, 60);
+  assert.equal(after?.config.text, "Later");
+  assert.deepEqual(events, [["reloaded"]]);
+});
+
+test("what only a restart can change stays as it was, and the log names it", async () => {
+  const { log, events } = recordingLog();
+  const before = await setupFrom({ "/conf": "" });
+  const files = { "/conf": "store = memory\nlisten = inet:127.0.0.1:1\ndelay = 1m\n" };
+  const after = await reload(before, () => loadFrom(files), log);
+  assert.deepEqual(after?.config, { ...before.config, delay: 60 });
+  assert.deepEqual(events, [["restartWanted", ["listen", "store"]], ["reloaded"]]);
+});
+
+test("with a problem anywhere nothing is taken, and every problem is told", async () => {
+  const { log, events } = recordingLog();
+  const before = await setupFrom({ "/conf": "whitelist-clients = /list\n", "/list": "" });
+  const bad = { "/conf": "delay = soon\nmood = good\n", "/list": "" };
+  assert.equal(await reload(before, () => loadFrom(bad), log), undefined);
+  const [method, problems] = events[0] ?? [];
+  assert.equal(method, "reloadRefused");
+  assert.deepEqual((problems as string[]).map((problem) => problem.slice(0, 8)), [
+    "/conf:2:",
+    "/conf:1:",
+  ]);
+});
+
+test("a list with lines that cannot be read is not taken, and all of them are told", async () => {
+  const { log, events } = recordingLog();
+  const conf = { "/conf": "whitelist-clients = /list\n" };
+  const before = await setupFrom({ ...conf, "/list": "example.org\n" });
+  const bad = { ...conf, "/list": "example.org\n192.0.2.300\nfine.example\n/(a/\n" };
+  assert.equal(await reload(before, () => loadFrom(bad), log), undefined);
+  const problems = (events[0]?.[1] ?? []) as string[];
+  assert.match(problems[0] ?? "", /^Cannot read \/list:2: "192\.0\.2\.300", wanted /);
+  assert.match(problems[1] ?? "", /^Cannot read \/list:4: "\/\(a\/", wanted /);
+  assert.equal(problems.length, 2);
+  assert.ok(before.lists.clients.match({ name: "mx.example.org", address: "" }));
+});
+
+test("a list that is missing is a problem, unless it is marked as optional", async () => {
+  const missing = await loadFrom({
+    "/conf": "whitelist-clients = /a, ?/b\ngreylist-recipients = /c",
+  });
+  assert.deepEqual("problems" in missing && missing.problems, [
+    `Cannot read "/a": No such file or directory`,
+    `Cannot read "/c": No such file or directory`,
+  ]);
+});
+
+test("a new list is used after the reload", async () => {
+  const { log } = recordingLog();
+  const conf = { "/conf": "whitelist-clients = /list\n" };
+  const before = await setupFrom({ ...conf, "/list": "" });
+  const after = await reload(before, () => loadFrom({ ...conf, "/list": "example.org\n" }), log);
+  const client = { name: "mx.example.org", address: "192.0.2.1" };
+  assert.equal(before.lists.clients.match(client), undefined);
+  assert.deepEqual(after?.lists.clients.match(client), {
+    file: "/list",
+    line: 1,
+    text: "example.org",
+  });
+});
