@@ -123,7 +123,9 @@ test("a peer that floods and reads nothing is made to wait, and nobody else is",
   const other = await connect(t, daemon.endpoints[0]);
   await other.ask(request());
   const residentKilobytes = () =>
-    Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${daemonPid(daemon)}/status`, "latin1"))?.[1]);
+    Number(
+      /VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${daemonPid(daemon)}/status`, "latin1"))?.[1],
+    );
   const before = residentKilobytes();
 
   const flood = net.connect({ path: file });
@@ -261,7 +263,10 @@ test("a request that is none gets no reply, is logged and closed; others go on",
     ["\n", /request without attributes/],
     [request({ helo_name: "x".repeat(4096) }), /request of more than 4096 bytes/],
     // One that never ends is not waited for.
-    [`request=smtpd_access_policy\nhelo_name=${"x".repeat(5000)}`, /request of more than 4096 bytes/],
+    [
+      `request=smtpd_access_policy\nhelo_name=${"x".repeat(5000)}`,
+      /request of more than 4096 bytes/,
+    ],
     [String.fromCharCode(...numbers(256)) + "\n\n", /is not name=value/],
   ];
   for (const [bytes, line] of broken) {
@@ -464,7 +469,10 @@ test("a port that is taken is said so, and none of the other endpoints stays", a
     ...["--listen", `unix:${file}`, "--listen", `inet:127.0.0.1:${port}`],
   ]);
   assert.equal(await daemon.exited, 1);
-  assert.match(daemon.stderr(), new RegExp(`Cannot listen on inet:127.0.0.1:${port}: .*(in use|INUSE)`));
+  assert.match(
+    daemon.stderr(),
+    new RegExp(`Cannot listen on inet:127.0.0.1:${port}: .*(in use|INUSE)`),
+  );
   assert.equal(fs.existsSync(file), false);
 });
 
