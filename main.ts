@@ -65,7 +65,10 @@ async function run(setup: Setup): Promise<number> {
   try {
     await serve(setup, log, loadAll);
   } catch (error) {
-    log.configurationProblem(error instanceof Error ? error.message : String(error));
+    const problem = error instanceof Error ? error.message : String(error);
+    log.configurationProblem(problem);
+    // Whoever starts it by hand looks here and not at the log.
+    if (target.kind !== "stderr" && !standardErrorIsPostfix()) tellOnStandardError([problem]);
     status = 1;
   }
   await flush(flushMilliseconds);
@@ -75,8 +78,7 @@ async function run(setup: Setup): Promise<number> {
 /** Tells what is wrong with the configuration, where somebody will see it. */
 async function refuse(problems: readonly string[]): Promise<number> {
   if (!standardErrorIsPostfix()) {
-    for (const problem of problems) fs.writeSync(2, `greylist: ${problem}\n`);
-    fs.writeSync(2, "greylist: see greylist --help\n");
+    tellOnStandardError([...problems, "see greylist --help"]);
     return exitConfig;
   }
   const { log, flush } = openLog(
@@ -86,6 +88,10 @@ async function refuse(problems: readonly string[]): Promise<number> {
   for (const problem of problems) log.configurationProblem(problem);
   await flush(flushMilliseconds);
   return exitConfig;
+}
+
+function tellOnStandardError(problems: readonly string[]): void {
+  for (const problem of problems) fs.writeSync(2, `greylist: ${problem}\n`);
 }
 
 /** Whether we are a child of spawn(8) or inetd, where all three descriptors are one socket. */

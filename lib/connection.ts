@@ -37,6 +37,8 @@ export class Connection {
   readonly #reader: RequestReader;
   #state: "open" | "ending" | "closed" = "open";
   #busy = false;
+  /** The policy is at work: the peer waits for us, and not we for the peer. */
+  #deciding = false;
   #lastProgress: number;
 
   constructor(peer: Peer, options: ConnectionOptions) {
@@ -51,9 +53,12 @@ export class Connection {
     return this.#busy;
   }
 
-  /** When the last reply went out, or the connection began: `now` of the options. */
+  /**
+   * Since when the peer has been waited for, to send a request or to take a reply: `now` of the options.
+   * While it waits for us (a store that hangs) that is this moment.
+   */
   get lastProgress(): number {
-    return this.#lastProgress;
+    return this.#deciding ? this.#options.now() : this.#lastProgress;
   }
 
   /** Bytes have arrived, as a byte string. */
@@ -82,7 +87,10 @@ export class Connection {
       for (;;) {
         const request = this.#reader.next();
         if (request === undefined) break;
+        this.#deciding = true;
         const action = await this.#options.policy().answer(request);
+        this.#deciding = false;
+        this.#lastProgress = this.#options.now();
         if (this.#state === "closed") return;
         await this.#peer.send(encodeAction(action));
         this.#lastProgress = this.#options.now();
@@ -91,6 +99,7 @@ export class Connection {
       this.#report(error);
       this.#shut();
     } finally {
+      this.#deciding = false;
       this.#busy = false;
     }
     if (this.#state === "ending") this.#close();

@@ -3,6 +3,8 @@
  *
  * - A connection that completes no request within idle-timeout is closed: a peer that trickles bytes is
  *   no better than one that sends none.
+ * - No more connections are taken than there are descriptors for, whatever max-connections says: a
+ *   listener that runs out of them never recovers in some runtimes (Deno 2.9).
  * - At max-connections the connection that has been idle longest makes room, because closing one between
  *   two requests costs smtpd nothing; only when all are at work is a new one refused.
  * - `shutdown` answers what has arrived, and gives up on it after a while.
@@ -30,6 +32,10 @@ export interface Daemon {
 
 /** Starts listening on every endpoint; rejects, with none left open, when one cannot be had. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const maxConnections = Math.min(options.maxConnections, affordableConnections());
+  if (maxConnections < options.maxConnections) {
+    options.log.fewDescriptors(options.maxConnections, maxConnections);
+  }
   const live = new Map<Connection, net.Socket>();
   const servers: Listener[] = [];
   let onEmpty = () => {};
@@ -48,8 +54,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return { endpoints: servers.map(({ endpoint }) => endpoint), shutdown };
 
   function accept(socket: net.Socket): void {
-    if (live.size >= options.maxConnections && !makeRoom()) {
-      options.log.tooManyConnections(options.maxConnections);
+    if (live.size >= maxConnections && !makeRoom()) {
+      options.log.tooManyConnections(maxConnections);
       socket.destroy();
       return;
     }
@@ -95,18 +101,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   async function shutdown(milliseconds: number): Promise<void> {
     clearInterval(sweep);
-    const closed = Promise.all(servers.map(close));
-    const empty = live.size === 0
-      ? Promise.resolve()
-      : new Promise<void>((resolve) => onEmpty = resolve);
+    const empty = new Promise<void>((resolve) => onEmpty = resolve);
+    const done = Promise.all([...servers.map(close), live.size === 0 ? undefined : empty]);
     for (const connection of live.keys()) connection.finish();
-    const timer = setTimeout(() => {
-      for (const socket of live.values()) socket.destroy();
-      onEmpty();
-    }, milliseconds);
-    await empty;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
+    // A listener that had errors may never say that it is closed (Deno 2.6).
+    await Promise.race([done, late]);
     clearTimeout(timer);
-    await closed;
+    for (const socket of live.values()) socket.destroy();
   }
 }
 
@@ -162,9 +165,30 @@ async function close({ server, endpoint, inode }: Listener): Promise<void> {
   // The file may be another server's by now: one that was started while we were stopping.
   if (endpoint.kind === "unix") {
     const current = fs.lstatSync(endpoint.path, { throwIfNoEntry: false });
-    if (current?.ino === inode) fs.rmSync(endpoint.path, { force: true });
+    if (current !== undefined && current.ino !== inode) {
+      // Nobody can reach us any more. Bun's close() would remove that other server's file.
+      server.unref();
+      return;
+    }
+    fs.rmSync(endpoint.path, { force: true });
   }
   await new Promise<void>((resolve) => server.close(() => resolve()));
+}
+
+/** Descriptors that are not connections' own: the runtime's, the store's, the log's, the listeners'. */
+const reservedDescriptors = 64;
+
+/** How many connections the process has descriptors for (getrlimit(2): RLIMIT_NOFILE). */
+function affordableConnections(): number {
+  let limits: string;
+  try {
+    limits = fs.readFileSync("/proc/self/limits", "latin1");
+  } catch {
+    // Not Linux, or no /proc here: max-connections alone has to be right.
+    return Infinity;
+  }
+  const soft = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
+  return Math.max(1, soft - reservedDescriptors);
 }
 
 function nameOf(socket: net.Socket): string {

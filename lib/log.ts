@@ -64,6 +64,8 @@ export interface Log extends StoreObserver {
   connectionError(peer: string, problem: string): void;
   idleTimeout(peer: string): void;
   tooManyConnections(limit: number): void;
+  /** The limit of open files leaves room for fewer connections than were asked for. */
+  fewDescriptors(wanted: number, possible: number): void;
   acceptError(endpoint: string, problem: string): void;
   unreadableEntry(key: string): void;
   configurationProblem(problem: string): void;
@@ -171,6 +173,12 @@ function eventsOf(emit: Emit, debugging: () => boolean): Log {
     idleTimeout: (peer) => emit("debug", `closed ${peer}: idle for too long`, {}),
     tooManyConnections: (limit) =>
       emit("warning", `refused a connection: all of max-connections (${limit}) are at work`, {}),
+    fewDescriptors: (wanted, possible) =>
+      emit(
+        "warning",
+        `max-connections is ${possible}, not ${wanted}: more would exceed the limit of open files`,
+        {},
+      ),
     acceptError: (endpoint, problem) =>
       emit("error", `Cannot accept on ${endpoint}: ${problem}`, {}),
     unreadableEntry: (key) => emit("warning", "forgot an entry that could not be read", { key }),

@@ -46,7 +46,7 @@ export async function serveSpawn(
   const connection = new Connection(peer, options);
 
   const idle = setInterval(() => {
-    if (connection.busy) return;
+    // Also with a reply that is not taken.
     if (options.now() - connection.lastProgress < options.idleTimeoutMilliseconds) return;
     log.idleTimeout(peer.name);
     ended();

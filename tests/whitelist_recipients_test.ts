@@ -117,7 +117,9 @@ describe("a list of recipients", () => {
   });
 
   test("an address of many labels, signs and pluses costs no more than a short one", async () => {
-    const list = await listOf("user@example.org\nexample.org\nuser@\n/nothing-like-it/");
+    const list = await listOf(
+      `user@example.org\nexample.org\nuser@\n${"+".repeat(5000)}@example.org\n/nothing-like-it/`,
+    );
     const started = performance.now();
     for (const part of ["a+", "+", "a.", ".", "@", "a@"]) {
       const long = part.repeat(500_000);

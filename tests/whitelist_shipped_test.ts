@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { describe, test } from "node:test";
+import { fallbackOf } from "../lib/settings.ts";
 import { readClientList } from "../lib/whitelist/clients.ts";
 import { rulesOf } from "../lib/whitelist/lines.ts";
 import { readRecipientList } from "../lib/whitelist/recipients.ts";
@@ -53,7 +54,11 @@ describe("the shipped lists", () => {
   test("say how to add to them without losing it at an upgrade", () => {
     for (const { file, text } of [clients, recipients]) {
       assert.match(text, /an upgrade replaces it/);
-      assert.ok(text.includes(`${file.replace("_", "-")} = /etc/greylist/${file}, `));
+      assert.ok(text.includes(`own entries go into ${file}.local`));
+    }
+    for (const [name, { text }] of [["clients", clients], ["recipients", recipients]] as const) {
+      const setting = `whitelist-${name}` as const;
+      assert.ok(text.includes(`    ${setting} = ${fallbackOf(setting, "daemon")}\n`));
     }
   });
 });

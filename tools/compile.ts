@@ -7,8 +7,9 @@
  * mode. What is embedded is printed.
  *
  * The binary may read and write files, use the network and the environment, and ask for the host's name:
- * that is what the settings can name. It cannot start programs or load libraries. It keeps no code
- * cache, which would be a file of a guessable name in /tmp that another local user could plant.
+ * that is what the settings can name. (It may also ask for its user: Deno's node:fs does, to look at
+ * permissions.) It cannot start programs or load libraries. It keeps no code cache, which would be a file
+ * of a guessable name in /tmp that another local user could plant.
  */
 import * as fs from "node:fs";
 import * as os from "node:os";
@@ -22,7 +23,7 @@ export const permissions = [
   "--allow-write",
   "--allow-net",
   "--allow-env",
-  "--allow-sys=hostname",
+  "--allow-sys=hostname,uid",
   "--unstable-net",
 ];
 
@@ -51,6 +52,8 @@ if (import.meta.main) {
     deno(
       "compile",
       "--no-config",
+      // What was bundled has been checked; the bundle itself has no types.
+      "--no-check",
       "--no-code-cache",
       "--quiet",
       ...permissions,

@@ -95,3 +95,23 @@ mailHostTest("A spawned greylist that is killed is replaced, and no mail is lost
   process.kill(child, "SIGKILL");
   assert.match(await firstAttempt(host), greylisted);
 });
+
+mailHostTest("Mail is accepted while a spawned greylist cannot open its store", {
+  mode: "spawn",
+  store: "sqlite:/nonexistent/greylist.db",
+}, async (host) => {
+  for (let i = 0; i < 2; i++) assert.match(await firstAttempt(host), accepted);
+  // greylist has given the answer, and not Postfix for want of one.
+  assert.deepEqual(host.postfix.complaints(), []);
+});
+
+mailHostTest("Mail is accepted while a spawned greylist refuses its configuration", {
+  mode: "spawn",
+  store: "memcached",
+  greylist: ["dealy = 5m"],
+}, async (host) => {
+  assert.match(await firstAttempt(host), accepted);
+  const warnings = host.postfix.complaints().join("\n");
+  assert.match(warnings, /spawn\[\d+\]: warning: command .* exit status 78/);
+  assert.match(warnings, /smtpd\[\d+\]: warning: problem talking to server private\/greylist/);
+});

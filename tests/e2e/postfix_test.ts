@@ -1,6 +1,8 @@
 /** What Postfix does around greylist with the settings in postfix/: who is asked about, who runs, who ends. */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
+import * as net from "node:net";
+import * as path from "node:path";
 import { type MailHost, mailHostTest } from "../support/mailhost.ts";
 import { OWN_CLIENT } from "../support/postfix.ts";
 import { waitFor } from "../support/process.ts";
@@ -89,6 +91,34 @@ mailHostTest("A reload of Postfix replaces the spawned processes in good order",
   assert.match((await swaks(host.postfix.port, stranger)).recipients.join(), /^450 4\.2\.0 /);
   assert.deepEqual(host.postfix.complaints(), []);
 });
+
+mailHostTest("Through spawn(8) come replies and not one byte else", {
+  mode: "spawn",
+  store: "memcached",
+}, async (host) => {
+  const socket = path.join(host.postfix.queueDir, "private/greylist");
+  const request = (recipient: string) =>
+    "request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=198.51.100.7\n" +
+    `sender=a@example.org\nrecipient=${recipient}\ninstance=1.2.3\n\n`;
+
+  const replies = await ask(socket, request("robin@example.com") + request("lucas@example.com"));
+  assert.match(replies, /^(action=DEFER_IF_PERMIT 4\.2\.0 Greylisted[^\n]*\n\n){2}$/);
+  assert.equal(await ask(socket, "GET / HTTP/1.1\r\n\r\n\0\xff\n\n"), "");
+  await host.memcached().stop();
+  assert.equal(await ask(socket, request("x@example.com").repeat(2)), "action=DUNNO\n\n".repeat(2));
+  assert.deepEqual(host.postfix.complaints(), []);
+});
+
+/** All that the server behind a unix socket answers to these bytes and the end of input. */
+function ask(socket: string, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let received = "";
+    const connection = net.connect({ path: socket, allowHalfOpen: true }).setEncoding("latin1");
+    connection.on("data", (chunk: string) => received += chunk);
+    connection.on("error", reject).on("end", () => (connection.destroy(), resolve(received)));
+    connection.end(bytes, "latin1");
+  });
+}
 
 /** Makes `count` smtpd processes ask about a recipient; gives the pids of their greylist processes. */
 async function holdSessions({ postfix }: MailHost, count: number): Promise<number[]> {

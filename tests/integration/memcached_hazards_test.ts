@@ -261,9 +261,11 @@ test("an answer that came in time counts, however late this process gets to read
   const memcached = await startMemcached(t);
   const { store } = open(t, memcached.server);
   await store.put("k", "v", 60, soon());
+  memcached.freeze();
   const pending = store.get("k", soon(100));
-  // Let the request go out, then be busy past the deadline.
-  await sleep(1);
+  await sleep(20);
+  // It answers while this process is busy until past the deadline.
+  memcached.thaw();
   const end = performance.now() + 300;
   while (performance.now() < end);
   assert.equal(await pending, "v");
@@ -298,7 +300,13 @@ test("a server restarted between requests is not noticed", async (t) => {
   assert.equal(await store.get("k", soon()), undefined);
   await store.put("k", "w", 60, soon());
   assert.equal(await store.get("k", soon()), "w");
+  // Nor does a close that nobody waited for count: it still takes three failures to be down.
+  await memcached.stop();
+  await sleep(50);
+  for (let i = 0; i < 2; i++) await failure(store.get("k", soon()));
   assert.deepEqual(downs, []);
+  await failure(store.get("k", soon()));
+  assert.equal(downs.length, 1);
 });
 
 test("a server restarted under traffic is back without a restart of ours", async (t) => {

@@ -1,6 +1,7 @@
 /** The SQLite adapter on real files, with other connections and other processes on them. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
@@ -251,6 +252,39 @@ test("entries whose time is over are deleted in small steps, without a request",
   });
   for (const n of seen) assert.ok(n % 20 === 0 || n === 10, `${[...seen]}`);
   assert.equal(await store.get("k95", soon()), "v");
+});
+
+test("on a full disk writes fail, reads go on, and room is noticed", async (t) => {
+  const dir = path.join(tempDir(t), "small");
+  fs.mkdirSync(dir);
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=600k", "tmpfs", dir], { stdio: "ignore" });
+  } catch {
+    return t.skip("needs to mount a small file system");
+  }
+  try {
+    const { store, downs, ups } = await open(t, path.join(dir, "state.db"));
+    await store.put("k", "v", 60, soon());
+    const ballast = path.join(dir, "ballast");
+    fs.writeFileSync(ballast, Buffer.alloc(400 * 1024));
+    await waitFor("a full disk", async () => {
+      const puts = Array.from(
+        { length: 50 },
+        (_, i) => store.put(`${i}`, "v".repeat(500), 60, soon()),
+      );
+      await Promise.allSettled(puts);
+      return downs.length > 0;
+    });
+    for (const down of downs) assert.match(down, /\(writing\): database or disk is full$/);
+    assert.equal(await store.get("k", soon()), "v");
+    fs.rmSync(ballast);
+    await waitFor("recovery", () => store.put("k", "w", 60, soon()).then(() => true, () => false));
+    // Opening anew after a failure makes a little room by itself, so there may be several of each.
+    assert.equal(ups.length, downs.length);
+    await store.close();
+  } finally {
+    execFileSync("umount", ["-l", dir]);
+  }
 });
 
 const child = fileURLToPath(new URL("../support/store_child.ts", import.meta.url));

@@ -535,8 +535,8 @@ const earned: Case[] = [
       [0, from("a@example.net"), "defer 300"],
       [0, from("b@example.net"), "defer 300"],
       [300, from("a@example.net"), "header 300"],
-      [300, from("b@example.net"), "header 300"],
-      [301, from("c@example.net"), "defer 300"],
+      [hour + 299, from("b@example.net"), `header ${hour + 299}`],
+      [hour + 300, from("c@example.net"), "defer 300"],
     ],
   },
   {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { describe, test } from "node:test";
+import { test } from "node:test";
 import { createPolicy, Instances } from "../../lib/policy.ts";
 import { settingNames } from "../../lib/settings.ts";
 import { load, policyOptions } from "../../lib/setup.ts";
@@ -38,126 +38,124 @@ function debian(name: string) {
   return { file, text: fs.readFileSync(file, "latin1") };
 }
 
-describe("the document about postgrey", () => {
-  test("has every option that postgrey has", () => {
-    const { stdout, stderr } = spawnSync("/usr/sbin/postgrey", ["--help"], { encoding: "latin1" });
-    const options = [...(stdout + stderr).matchAll(/^ {5}.{4} ?--([a-z0-9-]+)/gm)];
-    assert.ok(options.length >= 25, stdout + stderr);
-    const told = rows("Options").flatMap(([theirs = ""]) => codes(theirs))
-      .map((code) => code.replace(/[=[].*/, ""));
-    for (const [, option] of options) assert.ok(told.includes(`--${option}`), option);
-  });
+test("the document has every option that postgrey has", () => {
+  const { stdout, stderr } = spawnSync("/usr/sbin/postgrey", ["--help"], { encoding: "latin1" });
+  const options = [...(stdout + stderr).matchAll(/^ {5}.{4} ?--([a-z0-9-]+)/gm)];
+  assert.ok(options.length >= 25, stdout + stderr);
+  const told = rows("Options").flatMap(([theirs = ""]) => codes(theirs))
+    .map((code) => code.replace(/[=[].*/, ""));
+  for (const [, option] of options) assert.ok(told.includes(`--${option}`), option);
+});
 
-  test("names settings that greylist has", () => {
-    for (const [, ours = "", note = ""] of rows("Options")) {
-      for (const code of [...codes(ours), ...codes(note)]) {
-        const [, name] = /^([a-z][a-z0-9-]{2,})(?: = .*)?$/.exec(code) ?? [];
-        if (name === undefined || ["none", "mail"].includes(name)) continue;
-        assert.ok((settingNames as readonly string[]).includes(name), code);
-      }
+test("the document names settings that greylist has", () => {
+  for (const [, ours = "", note = ""] of rows("Options")) {
+    for (const code of [...codes(ours), ...codes(note)]) {
+      const [, name] = /^([a-z][a-z0-9-]{2,})(?: = .*)?$/.exec(code) ?? [];
+      if (name === undefined || ["none", "mail"].includes(name)) continue;
+      assert.ok((settingNames as readonly string[]).includes(name), code);
     }
-  });
+  }
+});
 
-  test("says the truth about Debian's lists: there is no problem in them", async () => {
-    const clients = [debian("whitelist_clients")], recipients = [debian("whitelist_recipients")];
-    const { list, problems } = readClientList(clients, await patternSetsFor(clients));
-    assert.deepEqual(problems, []);
-    assert.ok(list.size > 150);
-    const match = (name: string, address: string) => list.match({ name, address })?.text;
-    assert.equal(match("mx.debian.org", "192.0.2.1"), "debian.org");
-    assert.equal(match("unknown", "195.235.39.77"), "195.235.39");
-    assert.equal(match("ms-smtp-7.example.rr.com", "192.0.2.1"), "/^ms-smtp.*\\.rr\\.com$/");
-    assert.equal(match("unknown", "2a01:4180:4051:800::9"), "2a01:4180:4051:0800::/64");
-    const read = readRecipientList(recipients, await patternSetsFor(recipients));
-    assert.deepEqual(read.problems, []);
-    assert.equal(read.list.match("abuse@example.org")?.text, "abuse@");
-  });
+test("the document says the truth about Debian's lists: there is no problem in them", async () => {
+  const clients = [debian("whitelist_clients")], recipients = [debian("whitelist_recipients")];
+  const { list, problems } = readClientList(clients, await patternSetsFor(clients));
+  assert.deepEqual(problems, []);
+  assert.ok(list.size > 150);
+  const match = (name: string, address: string) => list.match({ name, address })?.text;
+  assert.equal(match("mx.debian.org", "192.0.2.1"), "debian.org");
+  assert.equal(match("unknown", "195.235.39.77"), "195.235.39");
+  assert.equal(match("ms-smtp-7.example.rr.com", "192.0.2.1"), "/^ms-smtp.*\\.rr\\.com$/");
+  assert.equal(match("unknown", "2a01:4180:4051:800::9"), "2a01:4180:4051:0800::/64");
+  const read = readRecipientList(recipients, await patternSetsFor(recipients));
+  assert.deepEqual(read.problems, []);
+  assert.equal(read.list.match("abuse@example.org")?.text, "abuse@");
+});
 
-  test("lists lines that are problems, and that do nothing in postgrey", async (t) => {
-    const lines = rows("Lists").flatMap(([theirs = ""]) =>
-      codes(theirs).map((text) => ({ text, recipients: theirs.includes("(recipients)") }))
+test("the document lists lines that are problems, and that do nothing in postgrey", async (t) => {
+  const lines = rows("Lists").flatMap(([theirs = ""]) =>
+    codes(theirs).map((text) => ({ text, recipients: theirs.includes("(recipients)") }))
+  );
+  assert.ok(lines.length >= 12);
+  for (const { text, recipients } of lines) {
+    const sources = [{ file: "list", text }];
+    const read = recipients ? readRecipientList : readClientList;
+    assert.equal(read(sources, await patternSetsFor(sources)).problems.length, 1, text);
+  }
+  const listed = (recipients: boolean) =>
+    lines.filter((line) => line.recipients === recipients).map(({ text }) => text).join("\n");
+  const postgrey = await startPostgrey(t, {
+    clients: listed(false),
+    recipients: listed(true),
+  });
+  const asked = new Map(Object.entries({
+    request: "smtpd_access_policy",
+    client_name: "mx.example.org",
+    client_address: "192.0.2.1",
+    sender: "user@example.org",
+    recipient: "user@example.org",
+  }));
+  assert.match(await postgrey.ask(asked, 1_700_000_000) ?? "", /^DEFER_IF_PERMIT/);
+  asked.set("client_address", "2001:db8::1");
+  assert.match(await postgrey.ask(asked, 1_700_000_000) ?? "", /^DEFER_IF_PERMIT/);
+});
+
+test("the document shows a way on which no known sender has to wait again", async () => {
+  const [learning = "", swapped = ""] = [...section("Change over").matchAll(/```\n([^]*?)```/g)]
+    .map(([, block]) => (block ?? "").replace(/^ +/gm, "")).filter((block) =>
+      block.includes("dry-run")
     );
-    assert.ok(lines.length >= 12);
-    for (const { text, recipients } of lines) {
-      const sources = [{ file: "list", text }];
-      const read = recipients ? readRecipientList : readClientList;
-      assert.equal(read(sources, await patternSetsFor(sources)).problems.length, 1, text);
-    }
-    const listed = (recipients: boolean) =>
-      lines.filter((line) => line.recipients === recipients).map(({ text }) => text).join("\n");
-    const postgrey = await startPostgrey(t, {
-      clients: listed(false),
-      recipients: listed(true),
+  assert.match(learning, /dry-run = yes/);
+  assert.match(swapped, /dry-run = no/);
+  const day = 86400;
+  const files: Record<string, string> = {};
+  let now = 1_700_000_000;
+  const store = new MemoryStore(() => now);
+  const answer = async (configuration: string, sender: string) => {
+    files["/greylist.conf"] = configuration;
+    const loaded = await load({
+      argv: ["--config", "/greylist.conf"],
+      env: {},
+      readFile: (path) => files[path] ?? "",
+      exists: () => false,
     });
-    const asked = new Map(Object.entries({
-      request: "smtpd_access_policy",
-      client_name: "mx.example.org",
-      client_address: "192.0.2.1",
-      sender: "user@example.org",
-      recipient: "user@example.org",
-    }));
-    assert.match(await postgrey.ask(asked, 1_700_000_000) ?? "", /^DEFER_IF_PERMIT/);
-    asked.set("client_address", "2001:db8::1");
-    assert.match(await postgrey.ask(asked, 1_700_000_000) ?? "", /^DEFER_IF_PERMIT/);
-  });
+    if ("problems" in loaded) assert.fail(loaded.problems.join("\n"));
+    const policy = createPolicy(policyOptions(loaded.setup), {
+      store,
+      log: recordingLog().log,
+      now: () => now,
+      instances: new Instances(),
+    });
+    const { kind } = await policy.answer(
+      new Map(Object.entries({
+        request: "smtpd_access_policy",
+        protocol_state: "RCPT",
+        client_address: `192.0.2.1`,
+        client_name: "mx.example.net",
+        sender,
+        recipient: "user@example.org",
+        instance: String(now),
+      })),
+    );
+    return kind;
+  };
+  // Settings of the second block take the place of the first one's.
+  const names = [...swapped.matchAll(/^([a-z-]+) =/gm)].map(([, name]) => name);
+  const kept = learning.split("\n").filter((line) => !names.includes(line.split(" =")[0]));
+  const after = [...kept, swapped].join("\n");
+  const final = after.split("\n").filter((line) => !/^(retry-window|header) =/.test(line))
+    .join("\n");
 
-  test("shows a way on which no known sender has to wait again", async () => {
-    const [learning = "", swapped = ""] = [...section("Change over").matchAll(/```\n([^]*?)```/g)]
-      .map(([, block]) => (block ?? "").replace(/^ +/gm, "")).filter((block) =>
-        block.includes("dry-run")
-      );
-    assert.match(learning, /dry-run = yes/);
-    assert.match(swapped, /dry-run = no/);
-    const day = 86400;
-    const files: Record<string, string> = {};
-    let now = 1_700_000_000;
-    const store = new MemoryStore(() => now);
-    const answer = async (configuration: string, sender: string) => {
-      files["/greylist.conf"] = configuration;
-      const loaded = await load({
-        argv: ["--config", "/greylist.conf"],
-        env: {},
-        readFile: (path) => files[path] ?? "",
-        exists: () => false,
-      });
-      if ("problems" in loaded) assert.fail(loaded.problems.join("\n"));
-      const policy = createPolicy(policyOptions(loaded.setup), {
-        store,
-        log: recordingLog().log,
-        now: () => now,
-        instances: new Instances(),
-      });
-      const { kind } = await policy.answer(
-        new Map(Object.entries({
-          request: "smtpd_access_policy",
-          protocol_state: "RCPT",
-          client_address: `192.0.2.1`,
-          client_name: "mx.example.net",
-          sender,
-          recipient: "user@example.org",
-          instance: String(now),
-        })),
-      );
-      return kind;
-    };
-    // Settings of the second block take the place of the first one's.
-    const names = [...swapped.matchAll(/^([a-z-]+) =/gm)].map(([, name]) => name);
-    const kept = learning.split("\n").filter((line) => !names.includes(line.split(" =")[0]));
-    const after = [...kept, swapped].join("\n");
-    const final = after.split("\n").filter((line) => !/^(retry-window|header) =/.test(line))
-      .join("\n");
-
-    assert.equal(await answer(learning, "weekly@example.net"), "dunno", "no known sender waits");
-    now += 7 * day;
-    assert.equal(await answer(learning, "weekly@example.net"), "dunno");
-    assert.equal(await answer(learning, "monthly@example.net"), "dunno");
-    now += 7 * day;
-    assert.equal(await answer(after, "weekly@example.net"), "dunno", "nor after the swap");
-    assert.equal(await answer(after, "new@example.net"), "defer", "greylisting has begun");
-    now += 14 * day;
-    assert.equal(await answer(after, "monthly@example.net"), "dunno");
-    now += 21 * day;
-    assert.equal(await answer(final, "weekly@example.net"), "dunno", "nor at the end");
-    assert.equal(await answer(final, "monthly@example.net"), "dunno");
-  });
+  assert.equal(await answer(learning, "weekly@example.net"), "dunno", "no known sender waits");
+  now += 7 * day;
+  assert.equal(await answer(learning, "weekly@example.net"), "dunno");
+  assert.equal(await answer(learning, "monthly@example.net"), "dunno");
+  now += 7 * day;
+  assert.equal(await answer(after, "weekly@example.net"), "dunno", "nor after the swap");
+  assert.equal(await answer(after, "new@example.net"), "defer", "greylisting has begun");
+  now += 14 * day;
+  assert.equal(await answer(after, "monthly@example.net"), "dunno");
+  now += 21 * day;
+  assert.equal(await answer(final, "weekly@example.net"), "dunno", "nor at the end");
+  assert.equal(await answer(final, "monthly@example.net"), "dunno");
 });

@@ -19,7 +19,8 @@ export const DELAY_SECONDS = 3;
 export interface MailHostOptions {
   /** How Postfix reaches greylist: spawn(8), or a daemon's TCP or unix socket. */
   readonly mode: "spawn" | "inet" | "unix";
-  readonly store: "memcached" | "sqlite" | "memory";
+  /** One that works, or any other as greylist is told it. */
+  readonly store: "memcached" | "sqlite" | "memory" | `sqlite:${string}`;
   /** Further lines of greylist's configuration file, `name = value`. */
   readonly greylist?: readonly string[];
   /** Further main.cf settings, `name=value`. */
@@ -70,11 +71,11 @@ async function startMailHost(t: Cleanup, options: MailHostOptions): Promise<Mail
   };
 
   const memcached = options.store === "memcached" ? await startMemcached(t) : undefined;
-  const store = {
-    memcached: `memcached:${memcached?.server}`,
-    sqlite: `sqlite:${state}/greylist.db`,
-    memory: "memory",
-  }[options.store];
+  const store = options.store === "memcached"
+    ? `memcached:${memcached?.server}`
+    : options.store === "sqlite"
+    ? `sqlite:${state}/greylist.db`
+    : options.store;
   const config = path.join(dir, "greylist.conf");
   const settings = [`store = ${store}`, `delay = ${DELAY_SECONDS}s`, ...options.greylist ?? []];
   fs.writeFileSync(config, settings.map((line) => `${line}\n`).join(""));

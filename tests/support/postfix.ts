@@ -42,6 +42,8 @@ export interface Postfix {
   stop(): Promise<void>;
 }
 
+const complaint = /(warning|error|fatal|panic): | 451 |lost connection|timeout|too many errors/;
+
 const project = fileURLToPath(new URL("../../postfix/", import.meta.url));
 
 export async function startPostfix(t: Cleanup, options: PostfixOptions): Promise<Postfix> {
@@ -125,7 +127,7 @@ export async function startPostfix(t: Cleanup, options: PostfixOptions): Promise
     port,
     queueDir,
     log,
-    complaints: () => log().filter((line) => /(warning|error|fatal|panic): | 451 /.test(line)),
+    complaints: () => log().filter((line) => complaint.test(line)),
     mailbox: (user) => {
       const folder = path.join(mail, user, "new");
       if (!fs.existsSync(folder)) return [];

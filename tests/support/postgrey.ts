@@ -2,6 +2,7 @@
  * A real postgrey for tests: on a unix socket in a folder of its own, with a clock that each request
  * sets through its attribute policy_test_time, always ended. Needs the Debian package postgrey.
  */
+import { Buffer } from "node:buffer";
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as net from "node:net";
@@ -35,7 +36,7 @@ export async function startPostgrey(t: Cleanup, options: PostgreyOptions = {}): 
   const socket = path.join(dir, "socket");
   const file = (name: string, text: string) => {
     const whole = path.join(dir, name);
-    fs.writeFileSync(whole, text, "latin1");
+    fs.writeFileSync(whole, Buffer.from(text, "latin1"));
     return whole;
   };
   const running = start(t, PROGRAM, [
@@ -62,10 +63,17 @@ function id(option: string): string {
   return execFileSync("id", [option], { encoding: "utf8" }).trim();
 }
 
+/** Rarely, Deno reports neither success nor failure while postgrey is about to listen: ask again. */
 function canConnect(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const connection = net.connect(socket, () => (connection.destroy(), resolve(true)));
-    connection.once("error", () => resolve(false));
+    const connection = net.connect(socket);
+    const settle = (connected: boolean) => {
+      clearTimeout(timer);
+      connection.destroy();
+      resolve(connected);
+    };
+    const timer = setTimeout(() => settle(false), 500);
+    connection.once("connect", () => settle(true)).once("error", () => settle(false));
   });
 }
 
@@ -75,17 +83,28 @@ function ask(
   attributes: ReadonlyMap<string, string>,
   now: number,
 ): Promise<string | undefined> {
+  const lines = [...attributes, ["policy_test_time", String(now)]].map((pair) => pair.join("="));
   return new Promise((resolve, reject) => {
     const connection = net.connect(socket);
+    const settle = (then: () => void) => {
+      clearTimeout(timer);
+      connection.destroy();
+      then();
+    };
+    const timer = setTimeout(
+      () => settle(() => reject(new Error("postgrey neither answers nor closes"))),
+      10_000,
+    );
     let answer = "";
-    connection.setTimeout(10_000, () => connection.destroy(new Error("postgrey does not answer")));
     connection.setEncoding("latin1").on("data", (text: string) => {
       answer += text;
-      if (answer.endsWith("\n\n")) connection.end();
+      const [, action] = /^action=(.*)\n\n$/.exec(answer) ?? [];
+      if (action !== undefined) settle(() => resolve(action));
     });
-    connection.once("error", reject);
-    connection.once("close", () => resolve(/^action=(.*)\n\n$/.exec(answer)?.[1]));
-    const lines = [...attributes, ["policy_test_time", String(now)]].map((pair) => pair.join("="));
+    connection.once("error", (error) => settle(() => reject(error)));
+    for (const event of ["end", "close"]) {
+      connection.once(event, () => settle(() => resolve(undefined)));
+    }
     connection.write(lines.join("\n") + "\n\n", "latin1");
   });
 }

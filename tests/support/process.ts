@@ -82,8 +82,9 @@ export function start(
     });
   });
   const stop = async (signal: NodeJS.Signals = "SIGTERM", killAfter = 5000) => {
-    if (!over) child.kill(signal);
-    const timer = setTimeout(() => over || child.kill("SIGKILL"), killAfter);
+    // Not child.kill: after it Deno reports the signal as the end, even of a process that exited with 0.
+    if (!over) process.kill(child.pid ?? -1, signal);
+    const timer = setTimeout(() => over || process.kill(child.pid ?? -1, "SIGKILL"), killAfter);
     const status = await exited;
     clearTimeout(timer);
     return status;

@@ -1,0 +1,136 @@
+/**
+ * One open SQLite file with this program's table: the only module that names node:sqlite. It never waits
+ * and never tries twice; sqlite.ts does.
+ *
+ * - SQLite's busy timeout is 0, because waiting inside it would stop the whole process.
+ * - Write-ahead log, so readers and the writer do not wait for each other; `synchronous=NORMAL`, so a put
+ *   costs no fsync: after a power cut the last seconds may be missing, and the file is whole.
+ * - Values are blobs, because SQLite's text ends at a NUL. Times are whole UNIX seconds.
+ * - Everything goes through prepared statements, because under Deno `exec` throws errors without a code.
+ */
+import { Buffer } from "node:buffer";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+
+/** The `user_version` of the tables below. A change of the tables counts it up and says how to convert. */
+const schemaVersion = 1;
+const schema = [
+  `CREATE TABLE entry (
+    key TEXT PRIMARY KEY, value BLOB NOT NULL, expires INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID`,
+  "CREATE INDEX entry_expires ON entry (expires)",
+  `PRAGMA user_version = ${schemaVersion}`,
+];
+
+/** The owner writes, the group may read, for backups. */
+const fileMode = 0o640;
+
+/** Result code of SQLite for "another connection holds the lock"; the low byte of several codes. */
+const busy = 5;
+
+export interface SqliteFile {
+  /** The value of an entry that lives at `now`. */
+  get(key: string, now: number): string | undefined;
+  put(key: string, value: string, expires: number): void;
+  delete(key: string): void;
+  /** Deletes up to `rows` entries whose time is over; returns how many there were. */
+  prune(now: number, rows: number): number;
+  close(): void;
+}
+
+/**
+ * Loads SQLite, and returns what opens a file, making it if it is not there; its directory has to be.
+ * Everything that the result does throws, for a lock as for anything else: see `isBusy`.
+ */
+export async function loadSqlite(): Promise<(file: string) => SqliteFile> {
+  // Imported here, so that only who uses SQLite pays for it, also when all modules are one bundle.
+  const { DatabaseSync } = await import("node:sqlite");
+  return (file) => {
+    makeFile(file);
+    const database = new DatabaseSync(file);
+    try {
+      makeTables(database);
+      return prepared(database);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  };
+}
+
+/** Whether another connection's lock is all that is wrong. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && typeof error.errcode === "number" &&
+    (error.errcode & 0xff) === busy;
+}
+
+/** Makes the file with its mode, whatever the umask; or makes sure that the one there can serve. */
+function makeFile(file: string): void {
+  try {
+    const descriptor = fs.openSync(file, "wx", fileMode);
+    fs.fchmodSync(descriptor, fileMode);
+    fs.closeSync(descriptor);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) {
+      const directory = path.dirname(file);
+      if (!fs.existsSync(directory)) throw new Error(`directory "${directory}" does not exist`);
+      throw error;
+    }
+    // SQLite would say "unable to open", or open it for reading only. access() and no descriptor:
+    // closing one would take away the locks of another connection of this process.
+    if (!fs.statSync(file).isFile()) throw new Error("not a file");
+    fs.accessSync(file, fs.constants.R_OK | fs.constants.W_OK);
+  }
+}
+
+/** Makes the table in an empty file; throws when the file holds anything else but that table. */
+function makeTables(database: DatabaseSync): void {
+  const run = (sql: string) => database.prepare(sql).get();
+  const version = () => Number(run("PRAGMA user_version")?.["user_version"]);
+  run("PRAGMA busy_timeout = 0");
+  // Setting what is set already takes no lock, so the many processes of spawn mode do not meet here.
+  const mode = run("PRAGMA journal_mode = WAL")?.["journal_mode"];
+  if (mode !== "wal") throw new Error("no write-ahead log possible, as on a network file system");
+  run("PRAGMA synchronous = NORMAL");
+  if (version() === 0) {
+    // What fails before COMMIT is undone when the caller closes the database.
+    run("BEGIN IMMEDIATE");
+    // Another process may have been faster.
+    if (version() === 0) {
+      if (run("SELECT name FROM sqlite_schema") !== undefined) {
+        throw new Error("holds the tables of something else");
+      }
+      for (const statement of schema) run(statement);
+    }
+    run("COMMIT");
+  }
+  if (version() !== schemaVersion) {
+    throw new Error(
+      `schema version ${version()}, wanted ${schemaVersion}; a newer greylist has written it`,
+    );
+  }
+}
+
+function prepared(database: DatabaseSync): SqliteFile {
+  const get = database.prepare("SELECT value FROM entry WHERE key = ? AND expires > ?");
+  const put = database.prepare(
+    "INSERT INTO entry (key, value, expires) VALUES (?, ?, ?) " +
+      "ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires",
+  );
+  const remove = database.prepare("DELETE FROM entry WHERE key = ?");
+  const prune = database.prepare(
+    "DELETE FROM entry WHERE key IN (SELECT key FROM entry WHERE expires <= ? LIMIT ?)",
+  );
+  return {
+    get(key, now) {
+      const value = get.get(key, now)?.["value"];
+      if (!(value instanceof Uint8Array)) return undefined;
+      return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1");
+    },
+    put: (key, value, expires) => void put.run(key, Buffer.from(value, "latin1"), expires),
+    delete: (key) => void remove.run(key),
+    prune: (now, rows) => Number(prune.run(now, rows).changes),
+    close: () => database.close(),
+  };
+}

@@ -1,0 +1,227 @@
+/**
+ * The program under test as a process, and Postfix's side of a connection to it.
+ *
+ * It is the executable that PROGRAM_UNDER_TEST names, or else the source under the runtime that runs the
+ * tests, with the permissions that the compiled program has. Its environment is ours without what
+ * would configure it.
+ */
+import * as fs from "node:fs";
+import * as net from "node:net";
+import * as path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { permissions } from "../../tools/compile.ts";
+import { type Cleanup, type Running, start, tempDir, waitFor } from "./process.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The compiled program to test, if there is one. */
+export const executable = process.env["PROGRAM_UNDER_TEST"] || undefined;
+
+const testsRunUnderBun = process.versions["bun"] !== undefined;
+
+/** Whether the program runs under Bun, which has no unix datagram sockets. */
+export const underBun = executable === undefined && testsRunUnderBun;
+
+/** Words that start the program; arguments go behind them. */
+export const program: readonly string[] = executable !== undefined
+  ? [path.resolve(executable)]
+  : script("main.ts");
+
+/** Words that start a script of this checkout as the program's source is started. */
+export function script(file: string): readonly string[] {
+  const run = testsRunUnderBun
+    ? [process.execPath]
+    : [process.execPath, "run", "--quiet", "--no-check", ...permissions];
+  return [...run, path.join(root, file)];
+}
+
+/** The environment of a program under test. */
+export function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const env: Record<string, string> = { ...more };
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value === undefined || name in env) continue;
+    if (!name.startsWith("GREYLIST_") && name !== "PROGRAM_UNDER_TEST") env[name] = value;
+  }
+  return env;
+}
+
+/** Starts the program. */
+export function startProgram(
+  t: Cleanup,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Running {
+  // Through env(1): node:child_process in Deno rewrites the arguments of what it knows to be Deno.
+  return start(t, "env", [...program, ...args], { env: environment(env) });
+}
+
+/** A daemon that listens. */
+export interface DaemonUnderTest extends Running {
+  /** As it logged them: `inet:127.0.0.1:41234`, `unix:/path`. */
+  readonly endpoints: readonly string[];
+}
+
+/** Starts a daemon on a port of 127.0.0.1 (unless `args` say otherwise), with its state in memory. */
+export async function startDaemon(t: Cleanup, args: readonly string[]): Promise<DaemonUnderTest> {
+  const defaults = [["--listen", "inet:127.0.0.1:0"], ["--store", "memory"]];
+  const missing = defaults.filter(([flag]) => flag !== undefined && !args.includes(flag)).flat();
+  const running = startProgram(t, ["--mode", "daemon", ...missing, ...args]);
+  const listening = /listening on (.+), with the state in /;
+  let status: number | string | undefined;
+  void running.exited.then((value) => status = value);
+  await waitFor(
+    "the daemon to listen",
+    () => listening.test(running.stderr()) || status !== undefined,
+  );
+  if (status !== undefined) throw new Error(`the daemon ended (${status}): ${running.stderr()}`);
+  const endpoints = listening.exec(running.stderr())?.[1]?.split(", ") ?? [];
+  return { ...running, endpoints };
+}
+
+/** A policy request; attributes in place of, or beside, those of an ordinary one. */
+export function request(attributes: Readonly<Record<string, string>> = {}): string {
+  const all = {
+    request: "smtpd_access_policy",
+    protocol_state: "RCPT",
+    protocol_name: "ESMTP",
+    client_address: "192.0.2.1",
+    client_name: "mx.example.org",
+    sender: "alice@example.org",
+    recipient: "bob@example.com",
+    instance: "1.2.3",
+    ...attributes,
+  };
+  return Object.entries(all).map(([name, value]) => `${name}=${value}\n`).join("") + "\n";
+}
+
+/** What a program says when it has nothing to say. */
+export const dunno = "action=DUNNO\n\n";
+
+/** Postfix's side of a connection. */
+export interface Client {
+  readonly socket: net.Socket;
+  /** Every byte that has come. */
+  received(): string;
+  /** Sends bytes (a byte string). */
+  send(bytes: string): void;
+  /** Sends one request, and gives what came back up to the end of a reply. */
+  ask(bytes: string, milliseconds?: number): Promise<string>;
+  /** Settles when `count` replies have come since the connection began, with all of them. */
+  replies(count: number, milliseconds?: number): Promise<string[]>;
+  /** Settles when the other side has ended the connection, however it did that. */
+  readonly closed: Promise<void>;
+}
+
+/** Connects to an endpoint as the log spells it. */
+export async function connect(t: Cleanup, endpoint: string | undefined): Promise<Client> {
+  const [, file, host, port] = /^unix:(.+)|inet:\[?([^\]]+?)\]?:(\d+)$/.exec(endpoint ?? "") ?? [];
+  const socket = file === undefined
+    ? net.connect({ host: host ?? "", port: Number(port) })
+    : net.connect({ path: file });
+  t.after(() => void socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    socket.once("connect", resolve);
+    socket.once("error", reject);
+  });
+  return clientOn(socket);
+}
+
+/** Postfix's side of a connection that exists. */
+export function clientOn(socket: net.Socket): Client {
+  let received = "";
+  const closed = new Promise<void>((resolve) => {
+    socket.once("end", resolve);
+    socket.once("close", () => resolve());
+    // A reset is one way of closing; what matters is what was received before it.
+    socket.on("error", () => resolve());
+  });
+  socket.setEncoding("latin1");
+  socket.on("data", (text: string) => received += text);
+  const split = () => received.split(/(?<=\n\n)/).filter((reply) => reply.endsWith("\n\n"));
+  const replies = async (count: number, milliseconds?: number) => {
+    const what = `${count} replies`;
+    await waitFor(what, () => split().length >= count, milliseconds).catch((error: Error) => {
+      throw new Error(`${error.message}; received ${JSON.stringify(received.slice(-500))}`);
+    });
+    return split();
+  };
+  return {
+    socket,
+    received: () => received,
+    send: (bytes) => void socket.write(bytes, "latin1"),
+    async ask(bytes, milliseconds) {
+      const before = split().length;
+      socket.write(bytes, "latin1");
+      return (await replies(before + 1, milliseconds))[before] ?? "";
+    },
+    replies,
+    closed,
+  };
+}
+
+/** The program as a child of spawn(8), and Postfix's end of its socket. */
+export interface SpawnedUnderTest {
+  readonly running: Running;
+  readonly client: Client;
+}
+
+/** How a child of spawn(8) is started; the defaults are spawn's own. */
+export interface SpawnOptions {
+  /** What is started in place of the program. */
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  /** The whole environment. By default ours, because runtimes find their caches through it. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly uid?: number;
+  /** Shell commands that run first, in the same process. */
+  readonly prepare?: string;
+  readonly nonBlocking?: boolean;
+}
+
+/**
+ * Starts the program as spawn(8) does: one unix socket is its standard input, output and error, SIGPIPE is
+ * ignored, the umask is 077. socat accepts the connection and turns into the program.
+ */
+export async function startSpawned(
+  t: Cleanup,
+  options: SpawnOptions = {},
+): Promise<SpawnedUnderTest> {
+  const dir = tempDir(t);
+  const socket = path.join(dir, "socket"), child = path.join(dir, "child");
+  const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+  const words = [
+    ...["env", "-i"],
+    ...Object.entries(options.env ?? environment()).map(([name, value]) => `${name}=${value}`),
+    ...options.command ?? program,
+    ...options.args ?? [],
+  ];
+  const user = options.uid === undefined
+    ? ""
+    : `setpriv --reuid ${options.uid} --regid ${options.uid} --clear-groups `;
+  fs.writeFileSync(
+    child,
+    [
+      "#!/bin/sh",
+      // socat leaves these open.
+      "exec 3>&- 4>&- 5>&-",
+      "trap '' PIPE",
+      "umask 077",
+      options.prepare ?? "",
+      `exec ${user}${words.map(quote).join(" ")}`,
+      "",
+    ].join("\n"),
+  );
+  fs.chmodSync(child, 0o755);
+  const flags = options.nonBlocking === true ? ",o-nonblock" : "";
+  const listen = `UNIX-LISTEN:${socket}${flags}`;
+  const running = start(t, "socat", [listen, `EXEC:${child},nofork,stderr`]);
+  let client: Client | undefined;
+  // The file is there a moment before socat listens on it.
+  await waitFor("socat to listen", async () => {
+    client = await connect(t, `unix:${socket}`).catch(() => undefined);
+    return client !== undefined;
+  });
+  if (client === undefined) throw new Error("no connection");
+  return { running, client };
+}
