@@ -123,6 +123,7 @@ export async function stack(
 
   t.after(() => {
     try {
+      change({ COMPOSE_PROFILES: "daemon" }); // "down" leaves alone what no profile names
       must(command("down", "--volumes", "--timeout", "10"));
     } finally {
       fs.rmSync(dir, { recursive: true });
