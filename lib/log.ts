@@ -31,6 +31,8 @@ export interface DecisionRecord {
   /** The triplet's key, when the store was asked, and which store that is. */
   readonly key?: string;
   readonly store?: string;
+  /** Why the store could not be asked: a process of spawn mode may not live to see it called down. */
+  readonly problem?: string;
 }
 
 /** Where lines go. Rejects when a line could not be written. */
@@ -139,7 +141,7 @@ type Emit = (level: Threshold, text: string, fields: Fields) => void;
 
 function eventsOf(emit: Emit, debugging: () => boolean): Log {
   return {
-    decision: ({ action, reason, delaySeconds, request, key, store }) =>
+    decision: ({ action, reason, delaySeconds, request, key, store, problem }) =>
       emit("info", "", {
         action,
         reason,
@@ -147,6 +149,7 @@ function eventsOf(emit: Emit, debugging: () => boolean): Log {
         ...requestFields(request),
         ...(key === undefined ? {} : { id: key.slice(-idLength) }),
         ...(store === undefined ? {} : { store }),
+        ...(problem === undefined ? {} : { problem: escapeText(problem) }),
       }),
     notAsked: (reason, request) =>
       debugging() && emit("debug", "nothing to decide", { reason, ...requestFields(request) }),
