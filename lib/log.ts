@@ -3,7 +3,7 @@
  *
  * A line of text is `message: name=value, name=value`. Decisions have no message, and postgrey's fields in
  * postgrey's order, so that what reads postgrey's lines reads ours. As JSON the fields are members. Values
- * that come from outside are escaped (escape.ts) before they get here or here, in `field`.
+ * that come from outside are escaped here: one value stays one word on one line (escape.ts).
  *
  * LogTape does levels, JSON and the bounded queue in front of a slow or dead destination: logging never
  * holds up an answer, and what does not fit is counted and told once there is room again.
