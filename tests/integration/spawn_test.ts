@@ -297,6 +297,16 @@ test("a bad configuration under spawn without any syslog: no byte, exit 78", asy
   assert.equal(client.received(), "");
 });
 
+test("a bad configuration under spawn that names a log is told there", async (t) => {
+  const log = path.join(tempDir(t), "log");
+  const { running, client } = await startSpawned(t, {
+    args: ["--log", `file:${log}`, "--nonsense"],
+  });
+  assert.equal(await running.exited, 78);
+  assert.equal(client.received(), "");
+  assert.match(fs.readFileSync(log, "latin1"), /--nonsense: no such setting\n$/);
+});
+
 const asRoot = { skip: process.getuid?.() === 0 ? false : "only root can become another user" };
 
 test("as nobody with an empty environment it works, and leaves nothing", asRoot, async (t) => {
