@@ -77,10 +77,23 @@ function makeFile(file: string): void {
       if (!fs.existsSync(directory)) throw new Error(`directory "${directory}" does not exist`);
       throw error;
     }
-    // SQLite would say "unable to open", or open it for reading only. access() and no descriptor:
-    // closing one would take away the locks of another connection of this process.
     if (!fs.statSync(file).isFile()) throw new Error("not a file");
+    // SQLite would say "unable to open", or open it for reading only.
+    if (!isAccessible(file)) fs.closeSync(fs.openSync(file, "r+"));
+  }
+}
+
+/**
+ * Whether the file may be read and written. By access() and no descriptor, as closing one would take away
+ * the locks of another connection of this process; but Deno's knows nothing of groups, so that its "no"
+ * has to be looked into.
+ */
+function isAccessible(file: string): boolean {
+  try {
     fs.accessSync(file, fs.constants.R_OK | fs.constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -27,7 +27,7 @@ import {
 } from "../support/greylist.ts";
 import { canMount, startPrivateDevLog } from "../support/syslog.ts";
 import { startMemcached } from "../support/memcached.ts";
-import { type Cleanup, tempDir, waitFor } from "../support/process.ts";
+import { atEnd, type Cleanup, tempDir, waitFor } from "../support/process.ts";
 import { NOBODY, stageProgram } from "../support/program.ts";
 
 const deferred = /^action=DEFER_IF_PERMIT 4\.2\.0 Greylisted, .*\n\n$/;
@@ -309,6 +309,22 @@ test("a bad configuration under spawn that names a log is told there", async (t)
 
 const asRoot = { skip: process.getuid?.() === 0 ? false : "only root can become another user" };
 
+test("an SQLite file that is ours only through its group is used", asRoot, async (t) => {
+  const dir = tempDir(t), file = path.join(dir, "greylist.db");
+  fs.chmodSync(dir, 0o770);
+  fs.writeFileSync(file, "");
+  fs.chmodSync(file, 0o660);
+  for (const name of [dir, file]) fs.chownSync(name, 0, NOBODY);
+  const spawned = await startSpawned(t, {
+    command: [stageProgram(t)],
+    args: ["--store", `sqlite:${file}`, "--log", "none"],
+    env: { PATH: "/usr/bin:/bin" },
+    uid: NOBODY,
+  });
+  assert.match(await spawned.client.ask(request()), /^action=DEFER_IF_PERMIT /);
+  await assertEnds(spawned);
+});
+
 test("as nobody with an empty environment it works, and leaves nothing", asRoot, async (t) => {
   const log = path.join(tempDir(t), "log");
   fs.writeFileSync(log, "");
@@ -335,7 +351,7 @@ test("when nobody takes its replies any more it exits with 0, and says so in the
   const log = logFile(t);
   const args = ["--store", nobodyThere, ...log.args];
   const child = spawn("env", [...program, ...args], { env: environment(), stdio: "pipe" });
-  t.after(() => void child.kill("SIGKILL"));
+  atEnd(t, () => void child.kill("SIGKILL"));
   const exited = once(child, "exit");
   child.stdout.once("data", () => {
     child.stdout.destroy();
@@ -390,7 +406,7 @@ for (
     assert.equal(await client.ask(request()), dunno);
     if (what.endsWith("trickles")) {
       const trickle = setInterval(() => client.socket.writable && client.send("x"), 50);
-      t.after(() => clearInterval(trickle));
+      atEnd(t, () => clearInterval(trickle));
     } else if (what.endsWith("replies")) {
       client.socket.pause();
       client.send(request({ protocol_state: "DATA" }).repeat(20_000));
