@@ -12,7 +12,7 @@ import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { connect } from "../support/smtp.ts";
-import { type Cleanup, freePort, waitFor } from "../support/process.ts";
+import { atEnd, type Cleanup, freePort, waitFor } from "../support/process.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -121,7 +121,7 @@ export async function stack(
   const command = (...args: string[]) =>
     compose("-f", path.join(root, "compose.yaml"), "-p", project, "--env-file", envFile, ...args);
 
-  t.after(() => {
+  atEnd(t, () => {
     try {
       change({ COMPOSE_PROFILES: "daemon" }); // "down" leaves alone what no profile names
       must(command("down", "--volumes", "--timeout", "10"));

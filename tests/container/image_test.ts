@@ -5,7 +5,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
 import { startMemcached } from "../support/memcached.ts";
-import { tempDir } from "../support/process.ts";
+import { atEnd, tempDir } from "../support/process.ts";
 import { engine, must, run, type Stack, stack } from "./compose.ts";
 
 const image = "greylist";
@@ -38,7 +38,7 @@ test("the image holds greylist and nothing that it was made with", async (t) => 
 
   await t.test("is built, too, when the base's package source does not answer", (t) => {
     const [old, built] = ["greylist-test-old-base", "greylist-test-old"];
-    t.after(() => void must(engine("rmi", "-f", built, old)));
+    atEnd(t, () => void must(engine("rmi", "-f", built, old)));
     const sources = "deb http://archive.invalid/ubuntu trusty main";
     const dockerfile = `FROM ${base}\n` +
       `RUN rm -rf /etc/apt/sources.list* && echo '${sources}' >/etc/apt/sources.list\n`;

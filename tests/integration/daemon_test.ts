@@ -21,7 +21,7 @@ import {
   startProgram,
 } from "../support/greylist.ts";
 import { startMemcached } from "../support/memcached.ts";
-import { type Running, tempDir, waitFor } from "../support/process.ts";
+import { atEnd, type Running, tempDir, waitFor } from "../support/process.ts";
 
 /** Replies carry the recipient's domain, so that it can be told which request they answer. */
 const numbered = ["--text", "4.2.0 for %r"];
@@ -108,7 +108,7 @@ test("a peer that floods and reads nothing is made to wait, and nobody else is",
   await other.ask(request());
   const before = residentKilobytes(daemon.pid);
   const flooding = net.connect({ path: file });
-  t.after(() => void flooding.destroy());
+  atEnd(t, () => void flooding.destroy());
   await once(flooding, "connect");
   const sent = await flood(flooding, numberedRequest);
 
@@ -137,7 +137,7 @@ test("a connection that completes no request within idle-timeout is closed", asy
   void silent.closed.then(() => over++);
   void trickling.closed.then(() => over++);
   const trickle = setInterval(() => trickling.socket.writable && trickling.send("a"), 50);
-  t.after(() => clearInterval(trickle));
+  atEnd(t, () => clearInterval(trickle));
   let asked = 0;
   await waitFor("the idle ones to be closed", async () => {
     assert.equal(await used.ask(request({ protocol_state: "DATA" })), dunno);
@@ -433,7 +433,7 @@ test("a file that is no socket is not replaced", async (t) => {
 
 test("a port that is taken is said so, and none of the other endpoints stays", async (t) => {
   const server = net.createServer();
-  t.after(() => void server.close());
+  atEnd(t, () => void server.close());
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = typeof address === "object" ? address?.port : undefined;

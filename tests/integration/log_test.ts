@@ -20,7 +20,7 @@ import {
 } from "../support/greylist.ts";
 import { canMount, startSyslog } from "../support/syslog.ts";
 import { startMemcached } from "../support/memcached.ts";
-import { type Cleanup, start, tempDir, waitFor } from "../support/process.ts";
+import { atEnd, type Cleanup, start, tempDir, waitFor } from "../support/process.ts";
 
 /** tcpmux, which nobody has run for decades; a port that was free a moment ago may be taken by now. */
 const nobodyThere = "memcached:127.0.0.1:1";
@@ -271,7 +271,7 @@ const mounting = { skip: canMount ? false : "a small file system needs CAP_SYS_A
 test("a full disk stops no answer; with room again, the loss is told", mounting, async (t) => {
   let dir = "";
   // Before the folder is removed: these run in this order.
-  t.after(() => void execFileSync("umount", ["--lazy", dir]));
+  atEnd(t, () => void execFileSync("umount", ["--lazy", dir]));
   dir = tempDir(t);
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=8k", "none", dir]);
   const ballast = path.join(dir, "ballast"), file = path.join(dir, "log");
@@ -300,7 +300,7 @@ test("standard error that nobody reads stops neither answers nor the exit", asyn
   execFileSync("mkfifo", [pipe]);
   // Both ends are open, nobody reads: 64 KiB, and it is full.
   const reader = fs.openSync(pipe, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
-  t.after(() => fs.closeSync(reader));
+  atEnd(t, () => fs.closeSync(reader));
   const running = start(t, "sh", [
     ...["-c", `exec "$@" 2> ${pipe}`, "sh", "env", ...program],
     ...["--mode", "daemon", "--store", "memory", "--listen", `unix:${file}`],

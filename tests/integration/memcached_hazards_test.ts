@@ -20,7 +20,7 @@ import {
   type Request,
 } from "../support/faulty_server.ts";
 import { startMemcached } from "../support/memcached.ts";
-import { type Cleanup, freePort, waitFor } from "../support/process.ts";
+import { atEnd, type Cleanup, freePort, waitFor } from "../support/process.ts";
 
 /** How much later than its deadline an operation may settle on a machine that has other work. */
 const slackMs = 150;
@@ -44,7 +44,7 @@ function open(
     clock: () => Date.now() / 1000,
     ...options,
   });
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   return { store, downs, ups };
 }
 
@@ -343,7 +343,7 @@ test("the 2^31st operation is one like any other", async (t) => {
   const { store } = open(t, memcached.server);
   // Instead of 2^31 operations: memjs starts to count shortly before its end, each time it starts.
   const { incrSeq } = Client.prototype;
-  t.after(() => void (Client.prototype.incrSeq = incrSeq));
+  atEnd(t, () => void (Client.prototype.incrSeq = incrSeq));
   let starts = 0;
   Client.prototype.incrSeq = function () {
     if (this.seq === 0) starts++, this.seq = 2 ** 31 - 10;

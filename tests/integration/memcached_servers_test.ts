@@ -7,7 +7,7 @@ import { MemcachedStore } from "../../lib/stores/memcached.ts";
 import { StoreError } from "../../lib/stores/store.ts";
 import { soon, storeContract } from "../store_contract.ts";
 import { type Memcached, startMemcached } from "../support/memcached.ts";
-import { type Cleanup, tempDir, waitFor } from "../support/process.ts";
+import { atEnd, type Cleanup, tempDir, waitFor } from "../support/process.ts";
 
 type Auth = { readonly username: string; readonly password: string };
 
@@ -27,7 +27,7 @@ function open(t: Cleanup, servers: readonly string[], auth?: Auth) {
     address.servers,
     auth === undefined ? options : { ...options, auth },
   );
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   return { store, downs, ups };
 }
 

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { SqliteStore } from "../../lib/stores/sqlite.ts";
 import { StoreError } from "../../lib/stores/store.ts";
 import { soon, storeContract } from "../store_contract.ts";
-import { type Cleanup, start, tempDir, waitFor } from "../support/process.ts";
+import { atEnd, type Cleanup, start, tempDir, waitFor } from "../support/process.ts";
 
 const slackMs = 150;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -33,14 +33,14 @@ async function open(
     clock: () => now,
     ...options,
   });
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   return { file, store, downs, ups, pass: (seconds: number) => void (now += seconds) };
 }
 
 /** Another program that has the file open. */
 function another(t: Cleanup, file: string): DatabaseSync {
   const database = new DatabaseSync(file);
-  t.after(() => database.close());
+  atEnd(t, () => database.close());
   return database;
 }
 

@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import * as net from "node:net";
 import type { Cleanup } from "./process.ts";
+import { atEnd } from "./process.ts";
 
 /** One request in the binary protocol, as far as the tests look at it. */
 export interface Request {
@@ -31,7 +32,7 @@ export function faultyServer(
     socket.on("error", () => {/* the client is free to reset what misbehaves */});
     behave(socket, connections++);
   });
-  t.after(async () => {
+  atEnd(t, async () => {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   });

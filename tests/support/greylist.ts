@@ -12,7 +12,7 @@ import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { permissions } from "../../tools/compile.ts";
-import { type Cleanup, type Running, start, tempDir, waitFor } from "./process.ts";
+import { atEnd, type Cleanup, type Running, start, tempDir, waitFor } from "./process.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -124,7 +124,7 @@ export async function connect(t: Cleanup, endpoint: string | undefined): Promise
   const socket = file === undefined
     ? net.connect({ host: host ?? "", port: Number(port) })
     : net.connect({ path: file });
-  t.after(() => void socket.destroy());
+  atEnd(t, () => void socket.destroy());
   await new Promise<void>((resolve, reject) => {
     socket.once("connect", resolve);
     socket.once("error", reject);

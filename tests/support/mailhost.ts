@@ -46,7 +46,7 @@ export function mailHostTest(
   body: (host: MailHost) => Promise<void>,
 ): void {
   test(name, async (t) => {
-    const host = await startMailHost(lastFirst(t), options);
+    const host = await startMailHost(t, options);
     try {
       await body(host);
     } catch (error) {
@@ -120,13 +120,4 @@ async function startMailHost(t: Cleanup, options: MailHostOptions): Promise<Mail
     startDaemon,
     daemon: () => daemon ?? assert.fail("no daemon in mode spawn"),
   };
-}
-
-/** node:test runs its `after` functions first come, first served; what started last has to stop first. */
-function lastFirst(t: Cleanup): Cleanup {
-  const cleanups: (() => void | Promise<void>)[] = [];
-  t.after(async () => {
-    for (const cleanup of cleanups.reverse()) await cleanup();
-  });
-  return { after: (cleanup) => void cleanups.push(cleanup) };
 }

@@ -7,7 +7,7 @@ import * as fs from "node:fs";
 import * as net from "node:net";
 import * as path from "node:path";
 import process from "node:process";
-import { type Cleanup, freePort, type Running, start, tempDir } from "./process.ts";
+import { atEnd, type Cleanup, freePort, type Running, start, tempDir } from "./process.ts";
 
 /** A memcached that a test started. */
 export interface Memcached {
@@ -85,7 +85,7 @@ export async function startMemcached(
   const signal = (name: NodeJS.Signals) => {
     if (running !== undefined) process.kill(running.pid, name);
   };
-  t.after(kill);
+  atEnd(t, kill);
   await launch();
   return {
     port,

@@ -12,7 +12,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type Cleanup, freePort, waitFor } from "./process.ts";
+import { atEnd, type Cleanup, freePort, waitFor } from "./process.ts";
 import { NOBODY } from "./program.ts";
 
 /** The address that `mynetworks` holds: this client never meets greylist. */
@@ -118,7 +118,7 @@ export async function startPostfix(t: Cleanup, options: PostfixOptions): Promise
     await waitFor("the end of Postfix's master process", () => commandLine(master) === "");
     master = 0;
   };
-  t.after(async () => {
+  atEnd(t, async () => {
     await stop();
     const isOver = waitFor("the end of greylist", () => children().length === 0, 2000);
     await isOver.catch(() => children().forEach(kill)); // a test that cares has looked itself

@@ -11,11 +11,27 @@ export interface Cleanup {
   after(fn: () => void | Promise<void>): void;
 }
 
+const endings = new WeakMap<Cleanup, (() => void | Promise<void>)[]>();
+
+/**
+ * Has `fn` called when the test ends, last first: what was made last may use what was made before it.
+ * (node:test's own `after` goes the other way, and takes a folder from under a process that still writes.)
+ */
+export function atEnd(t: Cleanup, fn: () => void | Promise<void>): void {
+  const known = endings.get(t);
+  if (known !== undefined) return void known.push(fn);
+  const stack = [fn];
+  endings.set(t, stack);
+  t.after(async () => {
+    for (const end of stack.reverse()) await end();
+  });
+}
+
 /** A folder that is gone when the test ends. Mode 0755, so that other users can reach into it. */
 export function tempDir(t: Cleanup): string {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "greylist-test-"));
   fs.chmodSync(dir, 0o755);
-  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  atEnd(t, () => fs.rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
 
@@ -89,7 +105,7 @@ export function start(
     clearTimeout(timer);
     return status;
   };
-  t.after(async () => void await stop());
+  atEnd(t, async () => void await stop());
   return { child, pid: child.pid ?? -1, stdout: () => stdout, stderr: () => stderr, exited, stop };
 }
 
