@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import process from "node:process";
 import { openLog } from "./lib/log.ts";
 import { openDestination } from "./lib/log/destinations.ts";
-import { parseLogTarget } from "./lib/log/target.ts";
+import { type LogTarget, parseLogTarget } from "./lib/log/target.ts";
 import { load, type Loaded, type Setup } from "./lib/setup.ts";
 import { version } from "./lib/version.ts";
 
@@ -20,7 +20,7 @@ process.exit(await main().catch(lastResort));
 
 async function main(): Promise<number> {
   const loaded = await loadAll();
-  if ("problems" in loaded) return await refuse(loaded.problems);
+  if ("problems" in loaded) return await refuse(loaded.problems, loaded.log);
   switch (loaded.command) {
     case "serve":
       return await run(loaded.setup);
@@ -76,15 +76,18 @@ async function run(setup: Setup): Promise<number> {
 }
 
 /** Tells what is wrong with the configuration, where somebody will see it. */
-async function refuse(problems: readonly string[]): Promise<number> {
+async function refuse(problems: readonly string[], target?: LogTarget): Promise<number> {
   if (!standardErrorIsPostfix()) {
     tellOnStandardError([...problems, "see greylist --help"]);
     return exitConfig;
   }
-  const { log, flush } = openLog(
-    await openDestination(parseLogTarget("syslog"), { stamped: true }),
-    { threshold: "info", format: "text" },
-  );
+  const usable = target === undefined || target.kind === "stderr"
+    ? parseLogTarget("syslog")
+    : target;
+  const { log, flush } = openLog(await openDestination(usable, { stamped: true }), {
+    threshold: "info",
+    format: "text",
+  });
   for (const problem of problems) log.configurationProblem(problem);
   await flush(flushMilliseconds);
   return exitConfig;

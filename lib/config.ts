@@ -47,7 +47,15 @@ export type Loaded =
     /** Where each setting that is not at its default was given. */
     readonly given: ReadonlyMap<SettingName, string>;
   }
-  | { readonly command: Command; readonly problems: readonly string[] };
+  | Refused;
+
+/** A configuration that cannot be used, and why. */
+export interface Refused {
+  readonly command: Command;
+  readonly problems: readonly string[];
+  /** Where to tell them, as far as that could be read: a child of spawn(8) has nobody else to tell. */
+  readonly log?: Config["log"] | undefined;
+}
 
 /** Read when `config` is not set and it is there. */
 export const defaultConfigFile = "/etc/greylist/greylist.conf";
@@ -81,7 +89,7 @@ export function loadConfig(sources: Sources): Loaded {
   const config = parseAll(raw, problems);
   if (problems.length === 0) problems.push(...contradictions(config));
   const secrets = readSecrets(config, raw, sources, problems);
-  if (problems.length > 0) return { command, problems };
+  if (problems.length > 0) return { command, problems, log: config.log };
   const given = new Map([...raw].map(([name, { where }]) => [name, where]));
   return { command, config, secrets, given };
 }

@@ -32,7 +32,7 @@ export interface Daemon {
 
 /** Starts listening on every endpoint; rejects, with none left open, when one cannot be had. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const maxConnections = Math.min(options.maxConnections, affordableConnections());
+  const maxConnections = affordableConnections(options.maxConnections);
   if (maxConnections < options.maxConnections) {
     options.log.fewDescriptors(options.maxConnections, maxConnections);
   }
@@ -43,7 +43,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   try {
     for (const endpoint of options.listen) servers.push(await listen(endpoint, accept));
   } catch (error) {
-    await Promise.all(servers.map(close));
+    servers.forEach(close);
     throw error;
   }
   for (const { server, endpoint } of servers) {
@@ -101,15 +101,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   async function shutdown(milliseconds: number): Promise<void> {
     clearInterval(sweep);
+    servers.forEach(close);
+    if (live.size === 0) return;
     const empty = new Promise<void>((resolve) => onEmpty = resolve);
-    const done = Promise.all([...servers.map(close), live.size === 0 ? undefined : empty]);
     for (const connection of live.keys()) connection.finish();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
-    // A listener that had errors may never say that it is closed (Deno 2.6).
-    await Promise.race([done, late]);
+    const timer = setTimeout(() => {
+      for (const socket of live.values()) socket.destroy();
+      onEmpty();
+    }, milliseconds);
+    await empty;
     clearTimeout(timer);
-    for (const socket of live.values()) socket.destroy();
   }
 }
 
@@ -161,7 +162,8 @@ async function removeStale(path: string): Promise<void> {
   fs.rmSync(path, { force: true });
 }
 
-async function close({ server, endpoint, inode }: Listener): Promise<void> {
+/** Stops listening, at once. What `close` calls back when is not to be relied on (Deno 2.6 miscounts). */
+function close({ server, endpoint, inode }: Listener): void {
   // The file may be another server's by now: one that was started while we were stopping.
   if (endpoint.kind === "unix") {
     const current = fs.lstatSync(endpoint.path, { throwIfNoEntry: false });
@@ -172,23 +174,29 @@ async function close({ server, endpoint, inode }: Listener): Promise<void> {
     }
     fs.rmSync(endpoint.path, { force: true });
   }
-  await new Promise<void>((resolve) => server.close(() => resolve()));
+  server.close();
 }
 
-/** Descriptors that are not connections' own: the runtime's, the store's, the log's, the listeners'. */
+/** Descriptors for the store, the log, files that are read anew, and connections about to be refused. */
 const reservedDescriptors = 64;
 
-/** How many connections the process has descriptors for (getrlimit(2): RLIMIT_NOFILE). */
-function affordableConnections(): number {
-  let limits: string;
+/**
+ * How many connections, up to `wanted`, the process has descriptors for. Found out by taking them for a
+ * moment: there is no getrlimit(2) in any runtime, and Deno does not let us read it from /proc.
+ */
+function affordableConnections(wanted: number): number {
+  const taken: number[] = [];
   try {
-    limits = fs.readFileSync("/proc/self/limits", "latin1");
-  } catch {
-    // Not Linux, or no /proc here: max-connections alone has to be right.
-    return Infinity;
+    while (taken.length < wanted + reservedDescriptors) taken.push(fs.openSync("/dev/null", "r"));
+    return wanted;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Otherwise there is no /dev/null here, and max-connections alone has to be right.
+    const outOfThem = code === "EMFILE" || code === "ENFILE";
+    return outOfThem ? Math.max(1, taken.length - reservedDescriptors) : wanted;
+  } finally {
+    for (const descriptor of taken) fs.closeSync(descriptor);
   }
-  const soft = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
-  return Math.max(1, soft - reservedDescriptors);
 }
 
 function nameOf(socket: net.Socket): string {

@@ -2,6 +2,9 @@
  * Reading and writing file descriptors that were handed to us, whatever they are (a socket from spawn(8),
  * a pipe, a terminal) and however they are set: one that is non-blocking answers EAGAIN, and is asked
  * again a moment later. Nothing here blocks the process.
+ *
+ * Deno's fs.write (2.9) only looks asynchronous: until a slow reader has taken everything, the whole
+ * process stands still. Its own way to write to standard output and error does not.
  */
 import * as fs from "node:fs";
 
@@ -17,11 +20,22 @@ export async function read(fd: number, into: Uint8Array): Promise<Uint8Array | u
 /** Writes all of `bytes`, in as many writes as that takes. Rejects when writing fails. */
 export async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
   for (let rest = bytes; rest.length > 0;) {
-    rest = rest.subarray(await whenReady((done) => fs.write(fd, rest, done)));
+    rest = rest.subarray(await whenReady((done) => write(fd, rest, done)));
   }
 }
 
 type Done = (error: NodeJS.ErrnoException | null, bytes: number) => void;
+
+function write(fd: number, bytes: Uint8Array, done: Done): void {
+  const stream = standardStream(fd);
+  if (stream === undefined) fs.write(fd, bytes, done);
+  else stream.write(bytes).then((count) => done(null, count), (error) => done(error, 0));
+}
+
+function standardStream(fd: number): typeof Deno.stdout | undefined {
+  if (typeof Deno === "undefined") return undefined;
+  return fd === 1 ? Deno.stdout : fd === 2 ? Deno.stderr : undefined;
+}
 
 function whenReady(attempt: (done: Done) => void): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@
  *
  * A line of text is `message: name=value, name=value`. Decisions have no message, and postgrey's fields in
  * postgrey's order, so that what reads postgrey's lines reads ours. As JSON the fields are members. Values
- * that come from outside are escaped (escape.ts) before they get here or here, in `field`.
+ * that come from outside are escaped here: one value stays one word on one line (escape.ts).
  *
  * LogTape does levels, JSON and the bounded queue in front of a slow or dead destination: logging never
  * holds up an answer, and what does not fit is counted and told once there is room again.
@@ -31,6 +31,8 @@ export interface DecisionRecord {
   /** The triplet's key, when the store was asked, and which store that is. */
   readonly key?: string;
   readonly store?: string;
+  /** Why the store could not be asked: a process of spawn mode may not live to see it called down. */
+  readonly problem?: string;
 }
 
 /** Where lines go. Rejects when a line could not be written. */
@@ -93,6 +95,18 @@ export function openLog(
 ): OpenLog {
   const line = options.format === "json" ? jsonLine : textLine;
   let lost = 0;
+  // Past the queue, which is full when lines are lost.
+  const reportLoss = async (after: LogRecord) => {
+    const lines = lost, text = "log lines were lost";
+    lost = 0;
+    const loss = { ...after, message: [text], rawMessage: text, properties: { lines } };
+    try {
+      await destination.write(line({ ...loss, level: "warning" }), "warning");
+    } catch {
+      // As above: it is told later.
+      lost += lines;
+    }
+  };
   const sink = fromAsyncSink(
     async (record) => {
       try {
@@ -102,7 +116,7 @@ export function openLog(
         lost++;
         return;
       }
-      if (lost > 0) reportLoss();
+      if (lost > 0) await reportLoss(record);
     },
     { maxQueueSize: maxQueuedLines, overflow: "drop-newest", onDrop: ({ count }) => lost += count },
   );
@@ -119,11 +133,6 @@ export function openLog(
   const logger = getLogger("greylist");
   const emit = (level: "debug" | "info" | "warning" | "error", text: string, fields: Fields) =>
     logger[level](text, fields);
-  const reportLoss = () => {
-    const lines = lost;
-    lost = 0;
-    emit("warning", "log lines were lost", { lines });
-  };
   return {
     log: eventsOf(emit, () => logger.isEnabledFor("debug")),
     async flush(milliseconds) {
@@ -139,7 +148,7 @@ type Emit = (level: Threshold, text: string, fields: Fields) => void;
 
 function eventsOf(emit: Emit, debugging: () => boolean): Log {
   return {
-    decision: ({ action, reason, delaySeconds, request, key, store }) =>
+    decision: ({ action, reason, delaySeconds, request, key, store, problem }) =>
       emit("info", "", {
         action,
         reason,
@@ -147,6 +156,7 @@ function eventsOf(emit: Emit, debugging: () => boolean): Log {
         ...requestFields(request),
         ...(key === undefined ? {} : { id: key.slice(-idLength) }),
         ...(store === undefined ? {} : { store }),
+        ...(problem === undefined ? {} : { problem: escapeText(problem) }),
       }),
     notAsked: (reason, request) =>
       debugging() && emit("debug", "nothing to decide", { reason, ...requestFields(request) }),
@@ -168,8 +178,8 @@ function eventsOf(emit: Emit, debugging: () => boolean): Log {
     },
     stopping: (signal) => emit("info", `${signal}: finishing what is in flight`, {}),
     stopped: () => emit("info", "stopped", {}),
-    protocolError: (peer, problem) => emit("warning", `closed ${peer}: ${problem}`, {}),
-    connectionError: (peer, problem) => emit("info", `lost ${peer}: ${problem}`, {}),
+    protocolError: (peer, problem) => emit("warning", `closed ${peer}: ${escapeText(problem)}`, {}),
+    connectionError: (peer, problem) => emit("info", `lost ${peer}: ${escapeText(problem)}`, {}),
     idleTimeout: (peer) => emit("debug", `closed ${peer}: idle for too long`, {}),
     tooManyConnections: (limit) =>
       emit("warning", `refused a connection: all of max-connections (${limit}) are at work`, {}),
@@ -180,9 +190,9 @@ function eventsOf(emit: Emit, debugging: () => boolean): Log {
         {},
       ),
     acceptError: (endpoint, problem) =>
-      emit("error", `Cannot accept on ${endpoint}: ${problem}`, {}),
+      emit("error", `Cannot accept on ${endpoint}: ${escapeText(problem)}`, {}),
     unreadableEntry: (key) => emit("warning", "forgot an entry that could not be read", { key }),
-    configurationProblem: (problem) => emit("error", problem, {}),
+    configurationProblem: (problem) => emit("error", escapeText(problem), {}),
     internalError: (error) =>
       emit("error", "internal error, please report it", {
         error: escapeText(error instanceof Error ? error.stack ?? error.message : String(error)),

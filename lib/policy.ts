@@ -86,6 +86,8 @@ interface Finding {
   readonly waited?: number;
   /** The key of the triplet, when the store was asked. */
   readonly key?: string;
+  /** What is wrong with the store. */
+  readonly problem?: string;
 }
 
 const dunno: Action = { kind: "dunno" };
@@ -192,7 +194,8 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
   function failed(error: unknown): Finding {
     if (!(error instanceof StoreError)) log.internalError(error);
     const verdict = options.onStoreFailure === "accept" ? "pass" : "defer";
-    return { verdict, reason: "store failure", missing: options.rules.delaySeconds };
+    const problem = error instanceof Error ? error.message : String(error);
+    return { verdict, reason: "store failure", missing: options.rules.delaySeconds, problem };
   }
 
   /** Logs a finding and turns it into what Postfix is told. */
@@ -203,6 +206,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       delaySeconds: finding.waited,
       request,
       ...(finding.key === undefined ? {} : { key: finding.key, store: store.name }),
+      ...(finding.problem === undefined ? {} : { problem: finding.problem }),
     });
     if (options.dryRun) return dunno;
     if (finding.verdict === "defer") return deferral(finding.missing ?? 0, request);

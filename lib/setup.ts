@@ -3,7 +3,7 @@
  * problem in them.
  */
 import * as os from "node:os";
-import { type Command, loadConfig, type Secrets, type Sources } from "./config.ts";
+import { type Command, loadConfig, type Refused, type Secrets, type Sources } from "./config.ts";
 import { keysWith } from "./keys.ts";
 import { type Lists, readLists } from "./lists.ts";
 import type { PolicyOptions } from "./policy.ts";
@@ -20,7 +20,7 @@ export interface Setup {
 
 export type Loaded =
   | { readonly command: Command; readonly setup: Setup }
-  | { readonly command: Command; readonly problems: readonly string[] };
+  | Refused;
 
 /** Reads everything. */
 export async function load(sources: Sources): Promise<Loaded> {
@@ -29,7 +29,7 @@ export async function load(sources: Sources): Promise<Loaded> {
   const { command, config, secrets } = loaded;
   const { lists, problems } = await readLists(config, sources);
   return problems.length > 0
-    ? { command, problems }
+    ? { command, problems, log: config.log }
     : { command, setup: { config, secrets, lists } };
 }
 

@@ -9,8 +9,11 @@ import { Buffer } from "node:buffer";
 import { Connection, type ConnectionOptions, type Peer, PeerGone } from "./connection.ts";
 import { read, writeAll } from "./descriptor.ts";
 
-/** After the end of input, how long requests that have arrived may still take, in milliseconds. */
-const graceMilliseconds = 700;
+/**
+ * After the end of input, how long requests that have arrived may still take, in milliseconds: longer than
+ * the default of store-timeout, and with what else there is to do at the end less than a second.
+ */
+const graceMilliseconds = 600;
 
 /** smtpd sends at most about 9 kB a request. */
 const chunkBytes = 16 * 1024;

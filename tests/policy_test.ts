@@ -164,6 +164,8 @@ test("while the store fails, mail is accepted or deferred as on-store-failure sa
     const { on, failing } = failingScene(answer);
     failing.add("get");
     assert.equal(await ask(on), reply);
+    const [, record] = on.events.at(-1) ?? [];
+    assert.equal((record as { problem?: string }).problem, "get");
     assert.deepEqual(on.decisions(), [
       `${answer === "accept" ? "pass" : "greylist"} store failure`,
     ]);

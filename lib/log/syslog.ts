@@ -6,6 +6,10 @@
  *
  * Deno has only bound datagram sockets, so ours is bound to a name of its own, which is taken away at
  * once: nobody ever writes back.
+ *
+ * Deno 2.9 lets only a program with all permissions name anything in /dev, and ours may not start programs
+ * or load libraries. Sending to a socket does neither: where /dev/log is refused, it is named through a
+ * link of ours, which exists while the datagram is on its way.
  */
 import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
@@ -49,12 +53,19 @@ export function syslogMessage(
 /** Sends to the socket at `path`; opens its own at the first line, and again after a failure. */
 export function syslogDestination(path: string, ident: string, pid: number): Destination {
   let socket: Deno.DatagramConn | undefined;
+  let send = sendTo;
   return {
     async write(line, level) {
       socket ??= bindAnywhere();
       const message = syslogMessage(line, level, ident, pid, new Date());
       try {
-        await socket.send(message, { transport: "unixpacket", path });
+        try {
+          await send(socket, message, path);
+        } catch (error) {
+          if (send !== sendTo || !(error instanceof Deno.errors.NotCapable)) throw error;
+          send = sendThroughLink;
+          await send(socket, message, path);
+        }
       } catch (error) {
         socket.close();
         socket = undefined;
@@ -65,23 +76,50 @@ export function syslogDestination(path: string, ident: string, pid: number): Des
   };
 }
 
+async function sendTo(
+  socket: Deno.DatagramConn,
+  message: Uint8Array,
+  path: string,
+): Promise<void> {
+  await socket.send(message, { transport: "unixpacket", path });
+}
+
+async function sendThroughLink(
+  socket: Deno.DatagramConn,
+  message: Uint8Array,
+  path: string,
+): Promise<void> {
+  const link = inSomeFolder((name) => (fs.symlinkSync(path, name), name));
+  try {
+    await sendTo(socket, message, link);
+  } finally {
+    fs.unlinkSync(link);
+  }
+}
+
 // A child of spawn(8) has no TMPDIR and may run as a user who can write hardly anywhere.
-const folders = ["/tmp", "/dev/shm", "/var/tmp", "."];
+const folders = ["/tmp", "/var/tmp", "/dev/shm", "."];
 
 function bindAnywhere(): Deno.DatagramConn {
   if (typeof Deno === "undefined" || Deno.listenDatagram === undefined) {
     throw new Error("syslog needs unix datagram sockets, which this runtime does not have");
   }
+  return inSomeFolder((path) => {
+    const socket = Deno.listenDatagram({ transport: "unixpacket", path });
+    fs.unlinkSync(path);
+    return socket;
+  });
+}
+
+/** Makes something at a path that nobody can guess, in the first folder where that works. */
+function inSomeFolder<T>(make: (path: string) => T): T {
   const problems: string[] = [];
   for (const folder of folders) {
-    const path = `${folder}/.greylist-${randomUUID()}`;
     try {
-      const socket = Deno.listenDatagram({ transport: "unixpacket", path });
-      fs.unlinkSync(path);
-      return socket;
+      return make(`${folder}/.greylist-${randomUUID()}`);
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
     }
   }
-  throw new Error(`Cannot bind a socket in ${folders.join(", ")}: ${problems.join("; ")}`);
+  throw new Error(`Cannot make a file in ${folders.join(", ")}: ${problems.join("; ")}`);
 }

@@ -16,7 +16,7 @@
  */
 import { lowerCase } from "../triplet.ts";
 import { Domains, isDomain, withoutFinalDot } from "./domains.ts";
-import { type Problem, type Rule, rulesOf, type Source } from "./lines.ts";
+import { addRules, type Problem, type Rule, type Source } from "./lines.ts";
 import { type NewPatternSet, Patterns } from "./patterns.ts";
 import { groupsOf, parseNetwork, Prefixes } from "./prefixes.ts";
 
@@ -43,13 +43,7 @@ export function readClientList(
   newPatternSet: NewPatternSet,
 ): { list: ClientList; problems: Problem[] } {
   const list = new Clients(new Patterns(newPatternSet));
-  const problems: Problem[] = [];
-  for (const source of sources) {
-    for (const rule of rulesOf(source)) {
-      const wanted = list.add(rule);
-      if (wanted !== undefined) problems.push({ ...rule, wanted });
-    }
-  }
+  const problems = addRules(sources, (rule) => list.add(rule));
   list.compile();
   return { list, problems };
 }

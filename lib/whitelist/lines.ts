@@ -43,6 +43,21 @@ export function* rulesOf(source: Source): Generator<Rule> {
   }
 }
 
+/** Gives every entry of every file to `add`, which says what was wanted in place of one it cannot take. */
+export function addRules(
+  sources: readonly Source[],
+  add: (rule: Rule) => string | undefined,
+): Problem[] {
+  const problems: Problem[] = [];
+  for (const source of sources) {
+    for (const rule of rulesOf(source)) {
+      const wanted = add(rule);
+      if (wanted !== undefined) problems.push({ ...rule, wanted });
+    }
+  }
+  return problems;
+}
+
 /** What stands between `start` and `end` without comment and surrounding white space. */
 function entryIn(text: string, start: number, end: number): string {
   for (let i = start; i < end; i++) {

@@ -12,7 +12,7 @@
  */
 import { lowerCase, splitAddress } from "../triplet.ts";
 import { Domains, isDomain, withoutFinalDot } from "./domains.ts";
-import { type Problem, type Rule, rulesOf, type Source } from "./lines.ts";
+import { addRules, type Problem, type Rule, type Source } from "./lines.ts";
 import { type NewPatternSet, Patterns } from "./patterns.ts";
 
 export interface RecipientList {
@@ -30,13 +30,7 @@ export function readRecipientList(
   newPatternSet: NewPatternSet,
 ): { list: RecipientList; problems: Problem[] } {
   const list = new Recipients(new Patterns(newPatternSet));
-  const problems: Problem[] = [];
-  for (const source of sources) {
-    for (const rule of rulesOf(source)) {
-      const wanted = list.add(rule);
-      if (wanted !== undefined) problems.push({ ...rule, wanted });
-    }
-  }
+  const problems = addRules(sources, (rule) => list.add(rule));
   list.compile();
   return { list, problems };
 }

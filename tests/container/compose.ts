@@ -76,6 +76,8 @@ function compose(...args: string[]): string[] {
 export interface Stack {
   readonly smtpPort: number;
   readonly domain: string;
+  /** Changes variables of .env, for the next command. */
+  change(variables: Readonly<Record<string, string>>): void;
   /** `docker compose ARGS`, which must succeed. */
   compose(...args: string[]): string;
   /** The same, however it ends. */
@@ -99,7 +101,7 @@ export async function stack(
     await freePort(),
   ];
   const domain = "mail.test";
-  const env = {
+  const env: Record<string, string> = {
     SMTP_LISTEN: `127.0.0.1:${smtpPort}`,
     MAIL_DOMAIN: domain,
     MAIL_HOSTNAME: `mx.${domain}`,
@@ -110,13 +112,18 @@ export async function stack(
   };
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "greylist-test-"));
   const envFile = path.join(dir, "env");
-  fs.writeFileSync(envFile, Object.entries(env).map(([name, v]) => `${name}=${v}\n`).join(""));
+  const change = (changed: Readonly<Record<string, string>>) => {
+    Object.assign(env, changed);
+    fs.writeFileSync(envFile, Object.entries(env).map(([name, v]) => `${name}=${v}\n`).join(""));
+  };
+  change({});
   const project = `greylist-test-${randomBytes(4).toString("hex")}`;
   const command = (...args: string[]) =>
     compose("-f", path.join(root, "compose.yaml"), "-p", project, "--env-file", envFile, ...args);
 
   t.after(() => {
     try {
+      change({ COMPOSE_PROFILES: "daemon" }); // "down" leaves alone what no profile names
       must(command("down", "--volumes", "--timeout", "10"));
     } finally {
       fs.rmSync(dir, { recursive: true });
@@ -137,6 +144,7 @@ export async function stack(
   const self: Stack = {
     smtpPort,
     domain,
+    change,
     compose: (...args) => must(command(...args)),
     try: (...args) => run(command(...args)),
     exec: (service, shell, user = "root") =>

@@ -135,7 +135,7 @@ test("the image holds greylist and nothing that it was made with", async (t) => 
         must(engine("cp", `${container}:/${file}`, path.join(dir, path.dirname(file))));
       }
     } finally {
-      must(engine("rm", container));
+      must(engine("rm", "-v", container));
     }
     fs.copyFileSync("/bin/busybox", path.join(dir, "bin/busybox")); // a static one
     fs.symlinkSync("busybox", path.join(dir, "bin/sh"));

@@ -35,10 +35,10 @@ mailHostTest(
     await say("EHLO mx.example.org");
     assert.match(await say("VRFY robin@example.com"), /^252 /);
     await say("QUIT");
-    assert.deepEqual(host.greylistLog(), []);
-
     assert.match(await reply({}), /^450 4\.2\.0 /);
-    assert.equal(host.greylistLog().length, 1);
+    // Lines come in the order of the questions, a moment later than the answers.
+    await waitFor("a line in greylist's log", () => host.greylistLog().length > 0);
+    assert.match(host.greylistLog().join("\n"), /^[^\n]*action=greylist, reason=new, [^\n]*$/);
     assert.deepEqual(host.postfix.complaints(), []);
   },
 );

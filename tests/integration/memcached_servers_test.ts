@@ -44,6 +44,9 @@ storeContract("memcached on three servers", async (t) => {
   return { store: open(t, (await three(t)).map((memcached) => memcached.server)).store };
 });
 
+/** Well under the timeout of 300 ms, and enough for a machine that has other work. */
+const fullSpeedMs = 250;
+
 const keys = Array.from({ length: 300 }, (_, i) => `gl1:${i.toString(36)}`);
 
 /** Which keys are answered, and how long the slowest answer took. */
@@ -83,13 +86,13 @@ for (
       }, 5000);
       for (const { answered, slowest } of during) {
         assert.ok(answered.size > 150 && answered.size < 250, `${answered.size} answered`);
-        assert.ok(slowest < 150, `the others' slowest took ${slowest} ms`);
+        assert.ok(slowest < fullSpeedMs, `the others' slowest took ${slowest} ms`);
       }
       assert.ok(downs[i]?.startsWith(`memcached:${memcached.server}: `), downs[i]);
       // Now that it is known to be down, its keys do not wait either.
       const began = performance.now();
       await ask(store);
-      assert.ok(performance.now() - began < 150);
+      assert.ok(performance.now() - began < fullSpeedMs);
       await start(memcached);
       await waitFor("recovery", async () => (await ask(store)).answered.size === keys.length, 5000);
       assert.equal(ups[i], `memcached:${memcached.server}`);

@@ -5,6 +5,7 @@
  * tests, with the permissions that the compiled program has. Its environment is ours without what
  * would configure it.
  */
+import { once } from "node:events";
 import * as fs from "node:fs";
 import * as net from "node:net";
 import * as path from "node:path";
@@ -37,23 +38,23 @@ export function script(file: string): readonly string[] {
 }
 
 /** The environment of a program under test. */
-export function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const env: Record<string, string> = { ...more };
+export function environment(): Record<string, string> {
+  const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (value === undefined || name in env) continue;
+    if (value === undefined) continue;
     if (!name.startsWith("GREYLIST_") && name !== "PROGRAM_UNDER_TEST") env[name] = value;
   }
   return env;
 }
 
-/** Starts the program. */
+/** Starts the program; `wrapper` is a command in front of it that becomes it. */
 export function startProgram(
   t: Cleanup,
   args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
+  wrapper: readonly string[] = [],
 ): Running {
   // Through env(1): node:child_process in Deno rewrites the arguments of what it knows to be Deno.
-  return start(t, "env", [...program, ...args], { env: environment(env) });
+  return start(t, "env", [...wrapper, ...program, ...args], { env: environment() });
 }
 
 /** A daemon that listens. */
@@ -63,10 +64,14 @@ export interface DaemonUnderTest extends Running {
 }
 
 /** Starts a daemon on a port of 127.0.0.1 (unless `args` say otherwise), with its state in memory. */
-export async function startDaemon(t: Cleanup, args: readonly string[]): Promise<DaemonUnderTest> {
+export async function startDaemon(
+  t: Cleanup,
+  args: readonly string[],
+  wrapper: readonly string[] = [],
+): Promise<DaemonUnderTest> {
   const defaults = [["--listen", "inet:127.0.0.1:0"], ["--store", "memory"]];
   const missing = defaults.filter(([flag]) => flag !== undefined && !args.includes(flag)).flat();
-  const running = startProgram(t, ["--mode", "daemon", ...missing, ...args]);
+  const running = startProgram(t, ["--mode", "daemon", ...missing, ...args], wrapper);
   const listening = /listening on (.+), with the state in /;
   let status: number | string | undefined;
   void running.exited.then((value) => status = value);
@@ -139,13 +144,21 @@ export function clientOn(socket: net.Socket): Client {
   socket.setEncoding("latin1");
   socket.on("data", (text: string) => received += text);
   const split = () => received.split(/(?<=\n\n)/).filter((reply) => reply.endsWith("\n\n"));
-  const replies = async (count: number, milliseconds?: number) => {
-    const what = `${count} replies`;
-    await waitFor(what, () => split().length >= count, milliseconds).catch((error: Error) => {
-      throw new Error(`${error.message}; received ${JSON.stringify(received.slice(-500))}`);
+  const replies = (count: number, milliseconds = 10_000) =>
+    new Promise<string[]>((resolve, reject) => {
+      const check = () => {
+        const all = split();
+        if (all.length >= count) settle(() => resolve(all));
+      };
+      const timer = setTimeout(() => {
+        const end = JSON.stringify(received.slice(-500));
+        const problem = `${count} replies did not come in ${milliseconds} ms; received ${end}`;
+        settle(() => reject(new Error(problem)));
+      }, milliseconds);
+      const settle = (how: () => void) => (clearTimeout(timer), socket.off("data", check), how());
+      socket.on("data", check);
+      check();
     });
-    return split();
-  };
   return {
     socket,
     received: () => received,
@@ -158,6 +171,55 @@ export function clientOn(socket: net.Socket): Client {
     replies,
     closed,
   };
+}
+
+/** How many bytes have been sent to connections of this local TCP port, and were not read. */
+function unreadBytes(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  let bytes = 0;
+  for (const line of fs.readFileSync("/proc/net/tcp", "latin1").split("\n")) {
+    const [, address, , state, queues] = line.trim().split(/\s+/);
+    if (state !== "01" || !address?.endsWith(local)) continue;
+    bytes += parseInt(queues?.split(":")[1] ?? "0", 16);
+  }
+  return bytes;
+}
+
+/** Sends a request, and settles when it waits at a frozen memcached, whose port that is. */
+export async function sendInFlight(
+  client: Client,
+  bytes: string,
+  port: number,
+): Promise<void> {
+  const before = unreadBytes(port);
+  client.send(bytes);
+  await waitFor("the request to be in flight", () => unreadBytes(port) > before);
+}
+
+/**
+ * Sends requests until they are not taken any more, and gives how many that were. What limits it is the
+ * socket's buffers; a program that reads on whatever its peer does would let this fail.
+ */
+export async function flood(socket: net.Socket, nth: (n: number) => string): Promise<number> {
+  let sent = 0;
+  while (sent < 200_000) {
+    let batch = "";
+    for (const end = sent + 100; sent < end; sent++) batch += nth(sent);
+    if (socket.write(batch, "latin1")) continue;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const drained = await Promise.race([
+      once(socket, "drain").then(() => true),
+      new Promise<boolean>((resolve) => timer = setTimeout(() => resolve(false), 400)),
+    ]);
+    clearTimeout(timer);
+    if (!drained) return sent;
+  }
+  throw new Error(`after ${sent} requests it still reads`);
+}
+
+/** The memory of a process. */
+export function residentKilobytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]);
 }
 
 /** The program as a child of spawn(8), and Postfix's end of its socket. */

@@ -129,6 +129,7 @@ function accepts(where: { host: string; port: number } | { path: string }): Prom
     const socket = net.connect(where);
     socket.once("connect", () => (socket.destroy(), resolve(true)));
     socket.once("error", () => (socket.destroy(), resolve(false)));
+    socket.setTimeout(1000, () => (socket.destroy(), resolve(false)));
   });
 }
 

@@ -117,7 +117,8 @@ export async function startPostfix(t: Cleanup, options: PostfixOptions): Promise
   };
   t.after(async () => {
     await stop();
-    for (const pid of children()) process.kill(pid, "SIGKILL");
+    const isOver = waitFor("the end of greylist", () => children().length === 0, 2000);
+    await isOver.catch(() => children().forEach(kill)); // a test that cares has looked itself
   });
   postfix("start");
   master = Number(fs.readFileSync(path.join(queueDir, "pid/master.pid"), "latin1"));
@@ -147,6 +148,14 @@ function processesOf(dir: string): number[] {
     const uid = fs.statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
     return uid === NOBODY && commandLine(pid).includes(dir);
   });
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has just ended by itself.
+  }
 }
 
 /** The command line of a process; empty for one that has ended, reaped by its parent or not. */

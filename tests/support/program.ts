@@ -3,7 +3,7 @@
  * starts it as an unprivileged one.
  *
  * With PROGRAM_UNDER_TEST set it is a copy of that file. Otherwise it is a launcher for the source, staged
- * with this process's own deno in a folder that everyone can read (a checkout below /root is not),
+ * with this process's own runtime in a folder that everyone can read (a checkout below /root is not),
  * under the permissions that the binary has.
  */
 import { execFileSync } from "node:child_process";
@@ -12,7 +12,7 @@ import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { permissions } from "../../tools/compile.ts";
-import { tempDir } from "./process.ts";
+import { type Cleanup, tempDir } from "./process.ts";
 
 /** The user that greylist runs as here. The installed one, `greylist`, need not exist for a test. */
 export const NOBODY = 65534;
@@ -27,6 +27,11 @@ export function programUnderTest(): string {
   return staged ??= stage(tempDir({ after: (remove) => addEventListener("unload", remove) }));
 }
 
+/** The path of an executable that any user may run; gone when the test ends. */
+export function stageProgram(t: Cleanup): string {
+  return stage(tempDir(t));
+}
+
 function stage(dir: string): string {
   const program = path.join(dir, "greylist");
   const binary = process.env["PROGRAM_UNDER_TEST"];
@@ -37,8 +42,8 @@ function stage(dir: string): string {
       const to = path.join(dir, name);
       fs.cpSync(path.join(root, name), to, { recursive: true, verbatimSymlinks: true });
     }
-    fs.copyFileSync(process.execPath, path.join(dir, "deno"));
-    fs.chmodSync(path.join(dir, "deno"), 0o755);
+    fs.copyFileSync(process.execPath, path.join(dir, "runtime"));
+    fs.chmodSync(path.join(dir, "runtime"), 0o755);
     fs.mkdirSync(path.join(dir, "cache"));
     fs.chownSync(path.join(dir, "cache"), NOBODY, NOBODY);
     fs.writeFileSync(program, launcher(dir));
@@ -49,12 +54,15 @@ function stage(dir: string): string {
   return program;
 }
 
-/** A script that replaces itself by deno. `--node-modules-dir=manual`: nobody may not write there. */
+/** A script that replaces itself by the runtime. `--node-modules-dir=manual`: nobody may not write there. */
 function launcher(dir: string): string {
+  if (process.versions["bun"] !== undefined) {
+    return `#!/bin/sh\nexec ${dir}/runtime ${dir}/main.ts "$@"\n`;
+  }
   return [
     "#!/bin/sh",
     `export DENO_DIR=${dir}/cache DENO_NO_UPDATE_CHECK=1`,
-    `exec ${dir}/deno run --quiet --cached-only --no-lock --no-check --node-modules-dir=manual ` +
+    `exec ${dir}/runtime run --quiet --cached-only --no-lock --no-check --node-modules-dir=manual ` +
     `--config ${dir}/deno.json ${permissions.join(" ")} ${dir}/main.ts "$@"`,
     "",
   ].join("\n");

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { test } from "node:test";
+import { connect, dunno, request, startDaemon, startProgram } from "../support/greylist.ts";
+import { type Cleanup, tempDir, waitFor } from "../support/process.ts";
+
+/** A daemon with a configuration file and a list of clients that the test writes. */
+async function daemonWithFiles(t: Cleanup, conf: string, list: string) {
+  const dir = tempDir(t);
+  const files = { conf: path.join(dir, "greylist.conf"), list: path.join(dir, "clients") };
+  const write = (file: keyof typeof files, text: string) => {
+    // As an editor does it: another file takes the name.
+    fs.writeFileSync(`${files[file]}.new`, text);
+    fs.renameSync(`${files[file]}.new`, files[file]);
+  };
+  write("conf", `whitelist-clients = ${files.list}\n${conf}`);
+  write("list", list);
+  const daemon = await startDaemon(t, ["--config", files.conf]);
+  const postfix = await connect(t, daemon.endpoints[0]);
+  const said = (text: string) =>
+    waitFor(`the log to say: ${text}`, () => daemon.stderr().includes(text));
+  return { files, write, daemon, postfix, said };
+}
+
+const fromExample = () => request({ client_name: "mx.example.org" });
+
+test("SIGHUP makes new settings effective on connections that are open", async (t) => {
+  const on = await daemonWithFiles(t, "delay = 300s\n", "");
+  assert.match(await on.postfix.ask(fromExample()), /in 300 seconds/);
+  on.write("conf", `whitelist-clients = ${on.files.list}\ndelay = 600s\n`);
+  on.daemon.child.kill("SIGHUP");
+  await on.said("took the new configuration");
+  assert.match(await on.postfix.ask(fromExample()), /in (?:600|599|59\d) seconds/);
+});
+
+test("with a configuration that is wrong SIGHUP changes nothing and tells every problem", async (t) => {
+  const on = await daemonWithFiles(t, "delay = 300s\n", "");
+  on.write("conf", "delay = soon\nmood = good\n");
+  on.daemon.child.kill("SIGHUP");
+  await on.said("the configuration stays as it was");
+  assert.match(on.daemon.stderr(), /greylist\.conf:1: Cannot parse delay: /);
+  assert.match(on.daemon.stderr(), /greylist\.conf:2: no such setting: "mood"/);
+  assert.match(await on.postfix.ask(fromExample()), /in 300 seconds/);
+});
+
+test("a list that changes on disk is taken without being asked, and one that is wrong is not", async (t) => {
+  const on = await daemonWithFiles(t, "", "");
+  assert.match(await on.postfix.ask(fromExample()), /^action=DEFER_IF_PERMIT/);
+  on.write("list", "example.org\n");
+  await on.said("took the new configuration");
+  assert.equal(await on.postfix.ask(fromExample()), dunno);
+  on.write("list", "example.org\n300.0.0.1\n");
+  await on.said("the configuration stays as it was");
+  assert.match(on.daemon.stderr(), /Cannot read .*clients:2: "300\.0\.0\.1", wanted /);
+  assert.equal(await on.postfix.ask(fromExample()), dunno);
+});
+
+test("a setting that only a restart changes is named, and stays", async (t) => {
+  const on = await daemonWithFiles(t, "", "");
+  on.write("conf", `whitelist-clients = ${on.files.list}\nmax-connections = 7\n`);
+  on.daemon.child.kill("SIGHUP");
+  await on.said("only a restart changes max-connections");
+});
+
+test("at the start a list that cannot be read stops the program, with every line of it", async (t) => {
+  const dir = tempDir(t), list = path.join(dir, "clients");
+  fs.writeFileSync(list, "fine.example\n300.0.0.1\n*.example.org\n");
+  const args = [
+    "check-config",
+    "--whitelist-clients",
+    list,
+    "--greylist-recipients",
+    `${dir}/none`,
+  ];
+  const program = startProgram(t, args);
+  assert.equal(await program.exited, 78);
+  const lines = program.stderr().split("\n");
+  assert.match(lines[0] ?? "", /^greylist: Cannot read .*clients:2: "300\.0\.0\.1", wanted /);
+  assert.match(lines[1] ?? "", /^greylist: Cannot read .*clients:3: "\*\.example\.org", wanted /);
+  assert.match(lines[2] ?? "", /^greylist: Cannot read ".*none": /);
+});
