@@ -6,8 +6,9 @@ import { Buffer } from "node:buffer";
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as net from "node:net";
+import * as os from "node:os";
 import * as path from "node:path";
-import { type Cleanup, start, tempDir, waitFor } from "./process.ts";
+import { type Cleanup, start, waitFor } from "./process.ts";
 
 const PROGRAM = "/usr/sbin/postgrey";
 
@@ -32,7 +33,11 @@ export async function startPostgrey(t: Cleanup, options: PostgreyOptions = {}): 
   if (!fs.existsSync(PROGRAM)) {
     throw new Error(`${PROGRAM} is not there: apt-get install --no-install-recommends postgrey`);
   }
-  const dir = tempDir(t);
+  // In memory where that is possible: its database waits for the disk at every request.
+  const memory = "/dev/shm";
+  const dir = fs.mkdtempSync(
+    path.join(fs.existsSync(memory) ? memory : os.tmpdir(), "greylist-test-"),
+  );
   const socket = path.join(dir, "socket");
   const file = (name: string, text: string) => {
     const whole = path.join(dir, name);
@@ -48,6 +53,11 @@ export async function startPostgrey(t: Cleanup, options: PostgreyOptions = {}): 
     `--whitelist-recipients=${file("whitelist_recipients", options.recipients ?? "")}`,
     ...options.args ?? [],
   ]);
+  // After its end, and not before: it writes until then.
+  t.after(async () => {
+    await running.stop();
+    fs.rmSync(dir, { recursive: true, force: true });
+  });
   await waitFor("postgrey to listen", () => canConnect(socket)).catch((error) => {
     throw new Error(`${error.message}\n${running.stderr()}`);
   });
