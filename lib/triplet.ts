@@ -44,7 +44,7 @@ const number = "\0";
 /** The sender as it identifies a mail over several attempts. The null sender stays empty. */
 export function normalizeSender(sender: string): string {
   const { local, domain } = splitAddress(sender);
-  const stable = withoutExtension(withoutSrs(local.replace(/^prvs=[0-9a-z]+=/i, "")));
+  const stable = withoutExtension(withoutSrs(withoutBatv(local)));
   return lowerCase(stable.replace(/\b\d+\b/g, number) + domain);
 }
 
@@ -69,6 +69,14 @@ export function lowerCase(text: string): string {
 function withoutExtension(local: string): string {
   const plus = local.indexOf("+");
   return plus > 0 ? local.slice(0, plus) : local;
+}
+
+// prvs=tag=user, or as older versions of the draft had it, prvs=user=tag. A tag is a digit for the key, three
+// for the day, and six hexadecimal ones of the hash; anything else may be somebody's name.
+function withoutBatv(local: string): string {
+  return local
+    .replace(/^prvs=\d{4}[0-9a-f]{6}=(?=.)/i, "")
+    .replace(/^prvs=(.+)=\d{4}[0-9a-f]{6}$/i, "$1");
 }
 
 // SRS0=hash=time=domain=user        → SRS0=domain=user

@@ -54,6 +54,12 @@ const senders: [what: string, sender: string, normalized: string][] = [
   ["an extension of nothing is no extension", "+list@example.org", "+list@example.org"],
   ["a BATV tag is taken out", "prvs=0123456789=alice@example.org", "alice@example.org"],
   ["a BATV tag in capitals is taken out", "PRVS=0123ABCDEF=Alice@example.org", "alice@example.org"],
+  [
+    "a BATV tag behind the user is taken out",
+    "prvs=alice=0123456789@example.org",
+    "alice@example.org",
+  ],
+  ["what is no BATV tag is a name", "prvs=bob=alice@example.org", "prvs=bob=alice@example.org"],
   ["prvs without a tag is a name", "prvs=alice@example.org", "prvs=alice@example.org"],
   [
     "whole-word numbers are one number",
