@@ -134,18 +134,18 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
     const deadline = performance.now() + options.storeTimeoutMilliseconds;
     const sender = request.get("sender") ?? "", recipient = request.get("recipient") ?? "";
     const key = options.keyOf(tripletMaterial(network, sender, recipient, options.identifyBy));
-    const clientKey = options.autoWhitelist.passes === 0
-      ? undefined
-      : options.keyOf(clientMaterial(network));
-    // Both at once: it is one round trip.
-    const [entry, clientEntry] = await Promise.all([
+    const mayEarn = options.autoWhitelist.passes > 0 &&
+      lists.neverAutoWhitelisted.match(client) === undefined;
+    const clientKey = mayEarn ? options.keyOf(clientMaterial(network)) : undefined;
+    // Both at once: it is one round trip. They may be on different servers, of which the client's must
+    // not use up the time of the triplet's.
+    const clientDeadline = deadline - options.storeTimeoutMilliseconds / 2;
+    const [entry, known] = await Promise.all([
       read(key, decodeEntry, deadline),
-      clientKey === undefined
-        ? undefined
-        : read(clientKey, decodeClient, deadline).catch(onlyStoreErrors),
+      clientKey === undefined ? undefined : readClient(clientKey, clientDeadline),
     ]);
-    if (clientKey !== undefined) {
-      const place = whitelisted(clientEntry, now, options.autoWhitelist);
+    if (clientKey !== undefined && known !== undefined) {
+      const place = whitelisted(known.entry, now, options.autoWhitelist);
       if (place?.write !== undefined) await remember(clientKey, place.write, deadline);
       if (place !== undefined) return { verdict: "pass", reason: "client AWL", key };
     }
@@ -162,8 +162,8 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       return { verdict: "defer", reason, missing, key };
     }
     if (decision.waited === undefined) return { verdict: "pass", reason: "triplet found", key };
-    if (clientKey !== undefined && lists.neverAutoWhitelisted.match(client) === undefined) {
-      const earned = credit(clientEntry, now, options.autoWhitelist);
+    if (clientKey !== undefined && known !== undefined) {
+      const earned = credit(known.entry, now, options.autoWhitelist);
       if (earned !== undefined) await remember(clientKey, earned, deadline);
       if (earned?.passes === options.autoWhitelist.passes) log.clientEarnedWhitelist(request);
     }
@@ -183,6 +183,18 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
     log.unreadableEntry(key);
     await store.delete(key, deadline);
     throw new StoreError(`the entry of ${key} could not be read`);
+  }
+
+  /** What is known of a client; undefined when that could not be found out, which is not nothing. */
+  async function readClient(
+    key: string,
+    deadline: Deadline,
+  ): Promise<{ readonly entry: ClientEntry | undefined } | undefined> {
+    try {
+      return { entry: await read(key, decodeClient, deadline) };
+    } catch (error) {
+      return onlyStoreErrors(error);
+    }
   }
 
   /** Stores what is known of a client; what cannot be stored is not worth an answer's being late. */

@@ -297,6 +297,37 @@ test("a client named in auto-whitelist-except never gets there", async () => {
   assert.match(await ask(on, { sender: "new@example.org" }), /^DEFER/);
 });
 
+test("a client in auto-whitelist-except has no use of the place that its network has", async () => {
+  const on = scene(lists({ neverAutoWhitelisted: clientList("192.0.2.66") }));
+  await earn(on);
+  assert.equal(await ask(on, { sender: "new@example.org" }), "DUNNO");
+  const changes = { client_address: "192.0.2.66", sender: "newer@example.org" };
+  assert.match(await ask(on, changes), /^DEFER/);
+});
+
+test("a client's entry that could not be read once is not begun anew", async () => {
+  const clientKey = policyOptions.keyOf("client\n192.0.2.0/24");
+  let failing = false;
+  class OnceFailing extends MemoryStore {
+    override get(...[key, deadline]: Parameters<Store["get"]>) {
+      return failing && key === clientKey
+        ? Promise.reject(new StoreError("late"))
+        : super.get(key, deadline);
+    }
+  }
+  const on = scene({}, (clock) => new OnceFailing(() => clock.now, 1000));
+  await ask(on, { sender: "first@example.org" });
+  on.clock.now += 3600;
+  await ask(on, { sender: "first@example.org" });
+  const before = await on.store.get(clientKey, Infinity);
+  await ask(on, { sender: "second@example.org" });
+  on.clock.now += 3600;
+  failing = true;
+  assert.match(await ask(on, { sender: "second@example.org", instance: "2" }), /^PREPEND/);
+  failing = false;
+  assert.equal(await on.store.get(clientKey, Infinity), before);
+});
+
 test("without the auto-whitelist every triplet has to show itself", async () => {
   const on = scene({ autoWhitelist: { passes: 0, maxAgeSeconds: 3_024_000 } });
   await earn(on);
