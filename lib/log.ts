@@ -52,7 +52,7 @@ export interface Log extends StoreObserver {
   notAsked(reason: string, request: PolicyRequest): void;
   /** The client has shown often enough that its mail comes back. In postgrey's words. */
   clientEarnedWhitelist(request: PolicyRequest): void;
-  reloaded(): void;
+  reloaded(what: "configuration" | "lists"): void;
   /** A new configuration was not taken, and why. */
   reloadRefused(problems: readonly string[]): void;
   /** Settings whose new values only a restart makes effective. */
@@ -91,10 +91,15 @@ const maxQueuedLines = 10_000;
 /** Opens the process's log (LogTape keeps one configuration a process). */
 export function openLog(
   destination: Destination,
-  options: { readonly threshold: Threshold; readonly format: LogFormat },
+  options: {
+    readonly threshold: Threshold;
+    readonly format: LogFormat;
+    /** Told once, when a line could not be written for the first time. */
+    readonly onFailure?: (problem: string) => void;
+  },
 ): OpenLog {
   const line = options.format === "json" ? jsonLine : textLine;
-  let lost = 0;
+  let lost = 0, failed = false;
   // Past the queue, which is full when lines are lost.
   const reportLoss = async (after: LogRecord) => {
     const lines = lost, text = "log lines were lost";
@@ -111,9 +116,11 @@ export function openLog(
     async (record) => {
       try {
         await destination.write(line(record), record.level);
-      } catch {
-        // There is no place left to say so. The mail matters more than the line; the loss is counted.
+      } catch (error) {
+        // The mail matters more than the line; the loss is counted, and told when there is a log again.
         lost++;
+        if (!failed) options.onFailure?.(error instanceof Error ? error.message : String(error));
+        failed = true;
         return;
       }
       if (lost > 0) await reportLoss(record);
@@ -165,10 +172,10 @@ function eventsOf(emit: Emit, debugging: () => boolean): Log {
       const address = escapeForLog(request.get("client_address") ?? "");
       emit("info", `whitelisted: ${name}[${address}]`, {});
     },
-    reloaded: () => emit("info", "took the new configuration", {}),
+    reloaded: (what) => emit("info", `took the new ${what}`, {}),
     reloadRefused: (problems) => {
       for (const problem of problems) emit("error", escapeText(problem), {});
-      emit("error", "the configuration stays as it was", {});
+      emit("error", "what was read before stays in force", {});
     },
     restartWanted: (settings) =>
       emit("warning", `only a restart changes ${settings.join(", ")}`, {}),

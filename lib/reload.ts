@@ -3,51 +3,63 @@
  * disk the lists are. All or nothing: with a problem anywhere the old configuration stays.
  */
 import * as fs from "node:fs";
+import type { Lists } from "./lists.ts";
 import type { Log } from "./log.ts";
 import { type Config, configKey, type Setting, settingNames, settings } from "./settings.ts";
 import type { Loaded, Setup } from "./setup.ts";
 
+/** How a running program reads again what it read at its start. */
+export interface Reading {
+  readonly everything: () => Promise<Loaded>;
+  readonly lists: (config: Config) => Promise<{ lists: Lists; problems: readonly string[] }>;
+}
+
 /** How often, in milliseconds, the lists' files are looked at. */
 const watchMilliseconds = 2000;
 
-/**
- * The settings whose new values only a restart makes effective, by name. In the setup that `reload`
- * gives they are as they were.
- */
-function restartWanted(current: Config, next: Config): readonly string[] {
-  return settingNames.filter((name) => {
-    const { reloadable }: Setting = settings[name];
-    const key = configKey(name);
-    return reloadable !== true && JSON.stringify(current[key]) !== JSON.stringify(next[key]);
-  });
-}
+const fixedSettings = settingNames.filter((name) => {
+  const { reloadable }: Setting = settings[name];
+  return reloadable !== true;
+});
 
 /** Reads everything anew; undefined, and told to the log, when the old setup has to stay. */
 export async function reload(
   current: Setup,
-  load: () => Promise<Loaded>,
+  reading: Reading,
   log: Log,
 ): Promise<Setup | undefined> {
-  const loaded = await load();
+  const loaded = await reading.everything();
   if ("problems" in loaded) {
     log.reloadRefused(loaded.problems);
     return undefined;
   }
   const { config, lists } = loaded.setup;
-  const fixed = restartWanted(current.config, config);
-  if (fixed.length > 0) log.restartWanted(fixed);
+  const changed = fixedSettings.filter((name) => {
+    const key = configKey(name);
+    return JSON.stringify(current.config[key]) !== JSON.stringify(config[key]);
+  });
+  if (changed.length > 0) log.restartWanted(changed);
   const kept = Object.fromEntries(
-    settingNames.filter((name) => !isReloadable(name))
-      .map((name) => [configKey(name), current.config[configKey(name)]]),
+    fixedSettings.map((name) => [configKey(name), current.config[configKey(name)]]),
   );
-  log.reloaded();
+  log.reloaded("configuration");
   // Both are whole: one is a Config with some of the other's values in it.
   return { config: { ...config, ...kept } as Config, secrets: current.secrets, lists };
 }
 
-function isReloadable(name: keyof typeof settings): boolean {
-  const { reloadable }: Setting = settings[name];
-  return reloadable === true;
+/** Reads the lists anew, the settings staying as they are; undefined as above. */
+export async function reloadLists(
+  current: Setup,
+  reading: Reading,
+  log: Log,
+): Promise<Setup | undefined> {
+  const { lists, problems } = await reading.lists(current.config);
+  if (problems.length > 0) {
+    log.reloadRefused(problems);
+    return undefined;
+  }
+  log.reloaded("lists");
+  return { ...current, lists };
 }
 
 /**
@@ -55,9 +67,14 @@ function isReloadable(name: keyof typeof settings): boolean {
  * a copy may still be writing. Gives the function that ends it.
  */
 export function watchFiles(paths: () => readonly string[], changed: () => void): () => void {
-  let known = fingerprint(paths()), pending: string | undefined;
+  let watched = paths(), known = fingerprint(watched), pending: string | undefined;
   const timer = setInterval(() => {
-    const now = fingerprint(paths());
+    // Another set of files comes with a configuration that has read them.
+    if (paths().join() !== watched.join()) {
+      watched = paths();
+      known = fingerprint(watched);
+    }
+    const now = fingerprint(watched);
     if (now === known) pending = undefined;
     else if (now !== pending) pending = now;
     else {
@@ -71,7 +88,12 @@ export function watchFiles(paths: () => readonly string[], changed: () => void):
 
 function fingerprint(paths: readonly string[]): string {
   return paths.map((path) => {
-    const stats = fs.statSync(path, { throwIfNoEntry: false });
-    return stats === undefined ? "-" : `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}`;
+    try {
+      const { dev, ino, size, mtimeMs } = fs.statSync(path);
+      return `${dev}:${ino}:${size}:${mtimeMs}`;
+    } catch (error) {
+      // Gone, or out of reach: a change like any other, and reading it will say what is wrong.
+      return (error as NodeJS.ErrnoException).code ?? "unknown";
+    }
   }).join(" ");
 }

@@ -98,7 +98,7 @@ test("every event has its level, and the threshold leaves out what is below", as
     log.stopped();
     log.connectionError("127.0.0.1:1", "reset");
     log.up("memcached:127.0.0.1:1", 1.6);
-    log.reloaded();
+    log.reloaded("configuration");
     log.clientEarnedWhitelist(mail());
     log.tooManyConnections(10);
     log.fewDescriptors(1000, 400);
@@ -134,7 +134,7 @@ test("every event has its level, and the threshold leaves out what is below", as
     ["error", "Cannot accept on inet:127.0.0.1:1: EMFILE"],
     ["error", "a: want b"],
     ["error", "c: want d"],
-    ["error", "the configuration stays as it was"],
+    ["error", "what was read before stays in force"],
     ["error", "internal error, please report it: error=thrown"],
   ];
   const thresholds: readonly Threshold[] = ["debug", "info", "warning", "error"];
@@ -180,12 +180,12 @@ test("lines that cannot be written are counted, and told when one could be", asy
   for (let n = 0; n < 7; n++) log.stopped();
   await flush(5000);
   delete state.broken;
-  log.reloaded();
+  log.reloaded("configuration");
   assert.deepEqual(await flushed(), [
     "info took the new configuration",
     "warning log lines were lost: lines=7",
   ]);
-  log.reloaded();
+  log.reloaded("configuration");
   assert.equal((await flushed()).length, 3, "told once");
 });
 

@@ -1,20 +1,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { reload } from "../lib/reload.ts";
-import { load, type Loaded, type Setup } from "../lib/setup.ts";
+import { readLists } from "../lib/lists.ts";
+import { type Reading, reload, reloadLists } from "../lib/reload.ts";
+import { load, type Setup } from "../lib/setup.ts";
 import { recordingLog } from "./support/policy.ts";
 
-const loadFrom = (files: Readonly<Record<string, string>>): Promise<Loaded> =>
-  load({
-    argv: ["--config", "/conf", "--mode", "daemon"],
-    env: {},
-    exists: (path) => path in files,
-    readFile(path) {
+/** What reading finds when these are all the files there are. */
+function readingFrom(files: Readonly<Record<string, string>>): Reading {
+  const readable = {
+    exists: (path: string) => path in files,
+    readFile(path: string) {
       const text = files[path];
       if (text === undefined) throw new Error("No such file or directory");
       return text;
     },
-  });
+  };
+  const argv = ["--config", "/conf", "--mode", "daemon"];
+  return {
+    everything: () => load({ argv, env: {}, ...readable }),
+    lists: (config) => readLists(config, readable),
+  };
+}
+
+const loadFrom = (files: Readonly<Record<string, string>>) => readingFrom(files).everything();
 
 async function setupFrom(files: Readonly<Record<string, string>>): Promise<Setup> {
   const loaded = await loadFrom(files);
@@ -27,28 +35,28 @@ test("a reload takes what the table of settings marks as reloadable", async () =
   const before = await setupFrom({ "/conf": "delay = 5m\n" });
   const after = await reload(
     before,
-    () => loadFrom({ "/conf": "delay = 1m\ntext = Later\n" }),
+    readingFrom({ "/conf": "delay = 1m\ntext = Later\n" }),
     log,
   );
   assert.equal(after?.config.delay, 60);
   assert.equal(after?.config.text, "Later");
-  assert.deepEqual(events, [["reloaded"]]);
+  assert.deepEqual(events, [["reloaded", "configuration"]]);
 });
 
 test("what only a restart can change stays as it was, and the log names it", async () => {
   const { log, events } = recordingLog();
   const before = await setupFrom({ "/conf": "" });
   const files = { "/conf": "store = memory\nlisten = inet:127.0.0.1:1\ndelay = 1m\n" };
-  const after = await reload(before, () => loadFrom(files), log);
+  const after = await reload(before, readingFrom(files), log);
   assert.deepEqual(after?.config, { ...before.config, delay: 60 });
-  assert.deepEqual(events, [["restartWanted", ["listen", "store"]], ["reloaded"]]);
+  assert.deepEqual(events, [["restartWanted", ["listen", "store"]], ["reloaded", "configuration"]]);
 });
 
 test("with a problem anywhere nothing is taken, and every problem is told", async () => {
   const { log, events } = recordingLog();
   const before = await setupFrom({ "/conf": "whitelist-clients = /list\n", "/list": "" });
   const bad = { "/conf": "delay = soon\nmood = good\n", "/list": "" };
-  assert.equal(await reload(before, () => loadFrom(bad), log), undefined);
+  assert.equal(await reload(before, readingFrom(bad), log), undefined);
   const [method, problems] = events[0] ?? [];
   assert.equal(method, "reloadRefused");
   assert.deepEqual((problems as string[]).map((problem) => problem.slice(0, 8)), [
@@ -62,7 +70,7 @@ test("a list with lines that cannot be read is not taken, and all of them are to
   const conf = { "/conf": "whitelist-clients = /list\n" };
   const before = await setupFrom({ ...conf, "/list": "example.org\n" });
   const bad = { ...conf, "/list": "example.org\n192.0.2.300\nfine.example\n/(a/\n" };
-  assert.equal(await reload(before, () => loadFrom(bad), log), undefined);
+  assert.equal(await reload(before, readingFrom(bad), log), undefined);
   const problems = (events[0]?.[1] ?? []) as string[];
   assert.match(problems[0] ?? "", /^Cannot read \/list:2: "192\.0\.2\.300", wanted /);
   assert.match(problems[1] ?? "", /^Cannot read \/list:4: "\/\(a\/", wanted /);
@@ -84,7 +92,7 @@ test("a new list is used after the reload", async () => {
   const { log } = recordingLog();
   const conf = { "/conf": "whitelist-clients = /list\n" };
   const before = await setupFrom({ ...conf, "/list": "" });
-  const after = await reload(before, () => loadFrom({ ...conf, "/list": "example.org\n" }), log);
+  const after = await reload(before, readingFrom({ ...conf, "/list": "example.org\n" }), log);
   const client = { name: "mx.example.org", address: "192.0.2.1" };
   assert.equal(before.lists.clients.match(client), undefined);
   assert.deepEqual(after?.lists.clients.match(client), {
@@ -92,4 +100,18 @@ test("a new list is used after the reload", async () => {
     line: 1,
     text: "example.org",
   });
+});
+
+test("when only the lists are read again, the settings stay as they are", async () => {
+  const { log, events } = recordingLog();
+  const conf = "whitelist-clients = /list\n";
+  const before = await setupFrom({ "/conf": conf, "/list": "" });
+  const files = { "/conf": `${conf}delay = 1m\n`, "/list": "example.org\n" };
+  const after = await reloadLists(before, readingFrom(files), log);
+  assert.equal(after?.config, before.config);
+  assert.ok(after?.lists.clients.match({ name: "example.org", address: "" }));
+  assert.deepEqual(events, [["reloaded", "lists"]]);
+  const bad = { ...files, "/list": "300.0.0.1\n" };
+  assert.equal(await reloadLists(before, readingFrom(bad), log), undefined);
+  assert.equal(events.at(-1)?.[0], "reloadRefused");
 });

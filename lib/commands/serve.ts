@@ -4,10 +4,11 @@ import { listFiles } from "../lists.ts";
 import type { Log } from "../log.ts";
 import type { Daemon } from "../daemon.ts";
 import { createPolicy, Instances } from "../policy.ts";
-import { type Loaded, policyOptions, type Setup } from "../setup.ts";
+import type { Reading } from "../reload.ts";
+import { policyOptions, type Setup } from "../setup.ts";
 import type { Config } from "../settings.ts";
 import { openStore } from "../stores/open.ts";
-import { StoreError } from "../stores/store.ts";
+import { type Store, StoreError } from "../stores/store.ts";
 import { unavailableStore } from "../stores/unavailable.ts";
 import { formatEndpoint } from "../units.ts";
 
@@ -17,12 +18,52 @@ const shutdownMilliseconds = 4000;
 /**
  * Serves until the peer or a signal ends it. Rejects when it cannot start.
  *
- * @param load reads everything again, for a reload
+ * @param reading reads everything again, for a reload
  */
-export async function serve(setup: Setup, log: Log, load: () => Promise<Loaded>): Promise<void> {
-  const { config, secrets } = setup;
-  const now = () => Date.now() / 1000;
-  const store = await openStore(config.store, {
+export async function serve(setup: Setup, log: Log, reading: Reading): Promise<void> {
+  const { config } = setup;
+  // Before anything is opened, so that a signal finds what it is to end.
+  const signals = config.mode === "daemon" ? listenToSignals() : undefined;
+  const store = await open(setup, log);
+  const parts = { store, log, now, instances: new Instances() };
+  let policy = createPolicy(policyOptions(setup), parts);
+  const connections = {
+    policy: () => policy,
+    log,
+    maxRequestSize: config.maxRequestSize,
+    idleTimeoutMilliseconds: config.idleTimeout * 1000,
+    now: () => performance.now(),
+  };
+  try {
+    if (signals === undefined) {
+      const { serveSpawn } = await import("../spawn.ts");
+      await serveSpawn(connections);
+      return;
+    }
+    const { startDaemon } = await import("../daemon.ts");
+    const daemon = await startDaemon({
+      ...connections,
+      listen: config.listen,
+      maxConnections: config.maxConnections,
+    });
+    const stopReloading = await reloadOnDemand(setup, log, reading, signals, (next) => {
+      policy = createPolicy(policyOptions(next), parts);
+    });
+    log.listening(daemon.endpoints.map(formatEndpoint), store.name, trialHint(config, daemon));
+    log.stopping(await signals.stop);
+    stopReloading();
+    await daemon.shutdown(shutdownMilliseconds);
+    log.stopped();
+  } finally {
+    await store.close();
+  }
+}
+
+/** The time, in UNIX seconds. */
+const now = () => Date.now() / 1000;
+
+function open({ config, secrets }: Setup, log: Log): Promise<Store> {
+  return openStore(config.store, {
     timeoutMs: config.storeTimeout * 1000,
     observer: log,
     clock: now,
@@ -35,60 +76,52 @@ export async function serve(setup: Setup, log: Log, load: () => Promise<Loaded>)
     log.down(config.store.kind, error.message);
     return unavailableStore(config.store.kind, error.message);
   });
-  const parts = { store, log, now, instances: new Instances() };
-  let policy = createPolicy(policyOptions(setup), parts);
-  const connections = {
-    policy: () => policy,
-    log,
-    maxRequestSize: config.maxRequestSize,
-    idleTimeoutMilliseconds: config.idleTimeout * 1000,
-    now: () => performance.now(),
-  };
-  try {
-    if (config.mode === "spawn") {
-      const { serveSpawn } = await import("../spawn.ts");
-      await serveSpawn(connections);
-      return;
+}
+
+interface Signals {
+  /** Settles with the name of the first signal that asks for the end. */
+  readonly stop: Promise<string>;
+  /** What SIGHUP does; nothing until it is set, and nothing again once it is over. */
+  hangup: () => void;
+}
+
+/** None of them has its default effect again: a second one must not cut off what the first lets finish. */
+function listenToSignals(): Signals {
+  const stop = new Promise<string>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => resolve(signal));
     }
-    const { startDaemon } = await import("../daemon.ts");
-    const daemon = await startDaemon({
-      ...connections,
-      listen: config.listen,
-      maxConnections: config.maxConnections,
-    });
-    const stopReloading = await reloadOnDemand(setup, log, load, (next) => {
-      policy = createPolicy(policyOptions(next), parts);
-    });
-    log.listening(daemon.endpoints.map(formatEndpoint), store.name, trialHint(config, daemon));
-    log.stopping(await signalled("SIGTERM", "SIGINT"));
-    stopReloading();
-    await daemon.shutdown(shutdownMilliseconds);
-    log.stopped();
-  } finally {
-    await store.close();
-  }
+  });
+  const signals: Signals = { stop, hangup: () => {} };
+  process.on("SIGHUP", () => signals.hangup());
+  return signals;
 }
 
 /** Gives every new setup to `take`, at SIGHUP and when a list changes. Gives the function that ends it. */
 async function reloadOnDemand(
   setup: Setup,
   log: Log,
-  load: () => Promise<Loaded>,
+  reading: Reading,
+  signals: Signals,
   take: (next: Setup) => void,
 ): Promise<() => void> {
-  const { reload, watchFiles } = await import("../reload.ts");
+  const { reload, reloadLists, watchFiles } = await import("../reload.ts");
   let current = setup, running = Promise.resolve();
-  // One after the other: the last one asked for is the last one taken.
-  const again = () => {
+  const waiting = new Set<typeof reload>();
+  // One after the other. What is asked for several times before it begins is done once.
+  const ask = (how: typeof reload) => {
+    if (waiting.has(how)) return;
+    waiting.add(how);
     running = running.then(async () => {
-      const next = await reload(current, load, log);
+      waiting.delete(how);
+      const next = await how(current, reading, log);
       if (next !== undefined) take(current = next);
     }).catch((error) => log.internalError(error));
   };
-  process.on("SIGHUP", again);
-  const stopWatching = watchFiles(() => listFiles(current.config), again);
+  signals.hangup = () => ask(reload);
+  const stopWatching = watchFiles(() => listFiles(current.config), () => ask(reloadLists));
   return () => {
-    process.off("SIGHUP", again);
+    signals.hangup = () => {};
     stopWatching();
   };
 }
@@ -107,10 +140,4 @@ function trialHint({ store }: Config, { endpoints }: Daemon): string | undefined
     "",
   ].join("\\n");
   return `try: printf '${request}' | nc -N ${inet.host} ${inet.port}`;
-}
-
-function signalled(...signals: NodeJS.Signals[]): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of signals) process.once(signal, () => resolve(signal));
-  });
 }

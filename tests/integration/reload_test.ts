@@ -38,7 +38,7 @@ test("with a configuration that is wrong SIGHUP changes nothing and tells every 
   const on = await daemonWithFiles(t, "delay = 300s\n", "");
   on.write("conf", "delay = soon\nmood = good\n");
   on.daemon.child.kill("SIGHUP");
-  await on.said("the configuration stays as it was");
+  await on.said("what was read before stays in force");
   assert.match(on.daemon.stderr(), /greylist\.conf:1: Cannot parse delay: /);
   assert.match(on.daemon.stderr(), /greylist\.conf:2: no such setting: "mood"/);
   assert.match(await on.postfix.ask(fromExample()), /in 300 seconds/);
@@ -48,11 +48,21 @@ test("a list that changes on disk is taken without being asked, and one that is 
   const on = await daemonWithFiles(t, "", "");
   assert.match(await on.postfix.ask(fromExample()), /^action=DEFER_IF_PERMIT/);
   on.write("list", "example.org\n");
-  await on.said("took the new configuration");
+  await on.said("took the new lists");
   assert.equal(await on.postfix.ask(fromExample()), dunno);
   on.write("list", "example.org\n300.0.0.1\n");
-  await on.said("the configuration stays as it was");
+  await on.said("what was read before stays in force");
   assert.match(on.daemon.stderr(), /Cannot read .*clients:2: "300\.0\.0\.1", wanted /);
+  assert.equal(await on.postfix.ask(fromExample()), dunno);
+});
+
+test("a list that goes out of reach leaves the old one in force, and the daemon alive", async (t) => {
+  const on = await daemonWithFiles(t, "", "example.org\n");
+  assert.equal(await on.postfix.ask(fromExample()), dunno);
+  fs.rmSync(on.files.list);
+  // A link to itself: looking at it fails, for root too.
+  fs.symlinkSync(on.files.list, on.files.list);
+  await on.said("what was read before stays in force");
   assert.equal(await on.postfix.ask(fromExample()), dunno);
 });
 
