@@ -114,6 +114,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 }
 
+/**
+ * As long a queue as the kernel allows (it clamps to somaxconn). Deno 2.6 takes the number for the most
+ * connections that there will ever be, and stops accepting there.
+ */
+const backlog = 2 ** 29;
+
 interface Listener {
   readonly server: net.Server;
   readonly endpoint: Endpoint;
@@ -130,7 +136,7 @@ async function listen(endpoint: Endpoint, accept: (socket: net.Socket) => void):
       server.once("error", reject);
       const { kind } = endpoint;
       const where = kind === "unix" ? { path: endpoint.path } : endpoint;
-      server.listen({ ...where, backlog: 511 }, () => (server.off("error", reject), resolve()));
+      server.listen({ ...where, backlog }, () => (server.off("error", reject), resolve()));
     });
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);

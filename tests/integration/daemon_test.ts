@@ -214,6 +214,21 @@ test("a peer that has closed its half still gets the answers to what it sent", a
   assert.doesNotMatch(daemon.stderr(), /closed 127/);
 });
 
+test("it goes on accepting, however many connections have come and gone", async (t) => {
+  const file = path.join(tempDir(t), "socket");
+  const daemon = await startDaemon(t, ["--listen", `unix:${file}`, "--listen", "inet:127.0.0.1:0"]);
+  for (const endpoint of daemon.endpoints) {
+    // More than any queue of a listener was ever made for.
+    for (let i = 0; i < 600; i++) {
+      const client = await connect(t, endpoint);
+      if (i % 50 === 0) await client.ask(request());
+      client.socket.destroy();
+    }
+    const last = await connect(t, endpoint);
+    assert.match(await last.ask(request()), /^action=/);
+  }
+});
+
 test("a request that is none gets no reply, is logged and closed; others go on", async (t) => {
   const daemon = await startDaemon(t, ["--max-request-size", "16 KiB", ...numbered]);
   const other = await connect(t, daemon.endpoints[0]);
@@ -361,6 +376,20 @@ test("SIGTERM with a store that does not answer: the timeout's answer, then exit
   memcached.freeze();
   await sendInFlight(client, request(), memcached.port);
   assert.equal(await daemon.stop("SIGTERM", 10_000), 0);
+  assert.equal((await client.replies(2))[1], dunno);
+});
+
+test("a second signal does not cut off what the first lets finish", async (t) => {
+  const memcached = await startMemcached(t);
+  const daemon = await startDaemon(t, ["--store", `memcached:${memcached.server}`]);
+  const client = await connect(t, daemon.endpoints[0]);
+  await client.ask(request());
+  memcached.freeze();
+  await sendInFlight(client, request(), memcached.port);
+  const stopped = daemon.stop("SIGTERM", 10_000);
+  await logs(daemon, "SIGTERM: finishing what is in flight");
+  for (const signal of ["SIGHUP", "SIGTERM", "SIGINT"] as const) process.kill(daemon.pid, signal);
+  assert.equal(await stopped, 0);
   assert.equal((await client.replies(2))[1], dunno);
 });
 
