@@ -4,10 +4,13 @@
  */
 import * as fs from "node:fs";
 import process from "node:process";
+import { readLists } from "./lib/lists.ts";
 import { openLog } from "./lib/log.ts";
 import { openDestination } from "./lib/log/destinations.ts";
 import { type LogTarget, parseLogTarget } from "./lib/log/target.ts";
 import { load, type Loaded, type Setup } from "./lib/setup.ts";
+import { type Config, settings } from "./lib/settings.ts";
+import { parseDuration, parseSize } from "./lib/units.ts";
 import { version } from "./lib/version.ts";
 
 /** sysexits.h: EX_CONFIG. */
@@ -15,6 +18,8 @@ const exitConfig = 78;
 
 /** How long, in milliseconds, the last lines may take to be written. */
 const flushMilliseconds = 200;
+
+const files = { readFile: (path: string) => fs.readFileSync(path, "latin1"), exists };
 
 process.exit(await main().catch(lastResort));
 
@@ -40,18 +45,18 @@ async function main(): Promise<number> {
 }
 
 function loadAll(): Promise<Loaded> {
-  return load({
-    argv: process.argv.slice(2),
-    env: process.env,
-    readFile: (path) => fs.readFileSync(path, "latin1"),
-    exists: (path) => fs.existsSync(path),
-  });
+  return load({ argv: process.argv.slice(2), env: process.env, ...files });
 }
 
 async function run(setup: Setup): Promise<number> {
   const { mode, log: target, logLevel: threshold, logFormat: format } = setup.config;
+  // Whoever starts it by hand, or in a container, looks here and not at the log.
+  const tell = target.kind === "stderr" || standardErrorIsPostfix()
+    ? () => {}
+    : tellOnStandardError;
   const destination = await openDestination(target, { stamped: format === "text" });
-  const { log, flush } = openLog(destination, { threshold, format });
+  const onFailure = (problem: string) => mode === "daemon" && tell([`Cannot log: ${problem}`]);
+  const { log, flush } = openLog(destination, { threshold, format, onFailure });
   // What reaches these is a bug. In spawn mode the exit status is 0 all the same: Postfix asks again, and
   // would only log a warning of its own about another one.
   const crashed = (error: unknown) => {
@@ -63,19 +68,24 @@ async function run(setup: Setup): Promise<number> {
   const { serve } = await import("./lib/commands/serve.ts");
   let status = 0;
   try {
-    await serve(setup, log, loadAll);
+    const lists = (config: Config) => readLists(config, files);
+    await serve(setup, log, { everything: loadAll, lists });
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     log.configurationProblem(problem);
-    // Whoever starts it by hand looks here and not at the log.
-    if (target.kind !== "stderr" && !standardErrorIsPostfix()) tellOnStandardError([problem]);
+    tell([problem]);
     status = 1;
   }
   await flush(flushMilliseconds);
   return status;
 }
 
-/** Tells what is wrong with the configuration, where somebody will see it. */
+/**
+ * Tells what is wrong with the configuration, where somebody will see it.
+ *
+ * Before Postfix 3.0 a policy server that does not answer holds all mail. So a child of spawn(8) has nothing
+ * to say about any of it, until the configuration is mended or Postfix ends it.
+ */
 async function refuse(problems: readonly string[], target?: LogTarget): Promise<number> {
   if (!standardErrorIsPostfix()) {
     tellOnStandardError([...problems, "see greylist --help"]);
@@ -89,6 +99,14 @@ async function refuse(problems: readonly string[], target?: LogTarget): Promise<
     format: "text",
   });
   for (const problem of problems) log.configurationProblem(problem);
+  const { serveSpawn } = await import("./lib/spawn.ts");
+  await serveSpawn({
+    policy: () => ({ answer: () => Promise.resolve({ kind: "dunno" }) }),
+    log,
+    maxRequestSize: parseSize(settings["max-request-size"].fallback),
+    idleTimeoutMilliseconds: parseDuration(settings["idle-timeout"].fallback) * 1000,
+    now: () => performance.now(),
+  });
   await flush(flushMilliseconds);
   return exitConfig;
 }
@@ -115,6 +133,22 @@ async function lastResort(error: unknown): Promise<number> {
   return 1;
 }
 
+/** What is there but out of reach is there: reading it will say what is wrong. */
+function exists(path: string): boolean {
+  try {
+    fs.statSync(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code !== "ENOENT" && code !== "ENOTDIR";
+  }
+}
+
 function print(text: string): void {
-  fs.writeSync(1, `${text}\n`);
+  try {
+    fs.writeSync(1, `${text}\n`);
+  } catch (error) {
+    // Whoever reads it has seen enough: greylist --help | head
+    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+  }
 }

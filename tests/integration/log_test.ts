@@ -268,12 +268,23 @@ test("a log file is private, and nobody is kept waiting by one that cannot be wr
 
 const mounting = { skip: canMount ? false : "a small file system needs CAP_SYS_ADMIN" };
 
+test("a daemon that cannot log says so once on standard error", async (t) => {
+  const dir = tempDir(t), file = path.join(dir, "socket");
+  const running = startProgram(t, [
+    ...["--mode", "daemon", "--store", "memory", "--listen", `unix:${file}`],
+    ...["--log", `file:${dir}/missing/log`],
+  ]);
+  await waitFor("it to listen", () => fs.existsSync(file));
+  const client = await connect(t, `unix:${file}`);
+  for (let i = 0; i < 3; i++) assert.match(await client.ask(request()), /^action=DEFER_IF_PERMIT/);
+  await running.stop();
+  assert.match(running.stderr(), /^greylist: Cannot log: .*missing\/log.*\n$/);
+});
+
 test("a full disk stops no answer; with room again, the loss is told", mounting, async (t) => {
-  let dir = "";
-  // Before the folder is removed: these run in this order.
-  atEnd(t, () => void execFileSync("umount", ["--lazy", dir]));
-  dir = tempDir(t);
+  const dir = tempDir(t);
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=8k", "none", dir]);
+  atEnd(t, () => void execFileSync("umount", ["--lazy", dir]));
   const ballast = path.join(dir, "ballast"), file = path.join(dir, "log");
   const { client } = await daemonLogging(t, `file:${file}`);
   await client.ask(request());
