@@ -44,8 +44,6 @@ export type Loaded =
     readonly command: Command;
     readonly config: Config;
     readonly secrets: Secrets;
-    /** Where each setting that is not at its default was given. */
-    readonly given: ReadonlyMap<SettingName, string>;
   }
   | Refused;
 
@@ -80,7 +78,6 @@ export function loadConfig(sources: Sources): Loaded {
       command,
       config: parseAll(new Map(), []),
       secrets: {},
-      given: new Map(),
     };
   }
   const environment = readEnvironment(sources.env, problems);
@@ -90,16 +87,15 @@ export function loadConfig(sources: Sources): Loaded {
   if (problems.length === 0) problems.push(...contradictions(config));
   const secrets = readSecrets(config, raw, sources, problems);
   if (problems.length > 0) return { command, problems, log: config.log };
-  const given = new Map([...raw].map(([name, { where }]) => [name, where]));
-  return { command, config, secrets, given };
+  return { command, config, secrets };
 }
 
 function readFlags(
   argv: readonly string[],
   problems: string[],
 ): { command: Command; raw: RawSettings } {
-  const options: Record<string, { type: "string" | "boolean" }> = {
-    help: { type: "boolean" },
+  const options: Record<string, { type: "string" | "boolean"; short?: string }> = {
+    help: { type: "boolean", short: "h" },
     version: { type: "boolean" },
   };
   for (const name of settingNames) {
@@ -150,7 +146,8 @@ function readEnvironment(env: Sources["env"], problems: string[]): RawSettings {
   const raw: RawSettings = new Map();
   const names = new Map(settingNames.map((name) => [environmentName(name), name]));
   for (const [variable, value] of Object.entries(env)) {
-    if (!variable.startsWith("GREYLIST_") || value === undefined) continue;
+    // An empty variable is one that is not set: Compose hands on all of them.
+    if (!variable.startsWith("GREYLIST_") || !value) continue;
     const name = names.get(variable);
     if (name === undefined) problems.push(`${variable}: no such setting`);
     else raw.set(name, { texts: textsOf(name, value), where: variable });
@@ -166,11 +163,16 @@ function readConfigFile(
   const path = asked?.texts[0] ?? defaultConfigFile;
   if (asked === undefined && !sources.exists(path)) return new Map();
   try {
-    return parseConfigFile(sources.readFile(path), path, problems);
+    return parseConfigFile(decodeUtf8(sources.readFile(path)), path, problems);
   } catch (error) {
     problems.push(`${asked?.where ?? path}: Cannot read "${path}": ${describe(error)}`);
     return new Map();
   }
+}
+
+/** The text of a byte string; a byte order mark, as some editors write it, is left out. */
+function decodeUtf8(bytes: string): string {
+  return new TextDecoder().decode(Uint8Array.from(bytes, (character) => character.charCodeAt(0)));
 }
 
 /** Reads the text of a configuration file. */
@@ -234,9 +236,11 @@ function parseSetting(
 ): unknown {
   const { takes, parse }: Setting = settings[name];
   const fallback = fallbackOf(name, mode);
+  // `name =` in the file: none of a list, and as if it were not there for what has no default.
+  if (fallback === undefined && takes === "one" && raw?.texts[0] === "") return undefined;
   const texts = raw?.texts ?? (fallback === undefined ? [] : textsOf(name, fallback));
-  if (takes === "list" && raw !== undefined && texts.length === 0) {
-    problems.push(`${raw.where}: Cannot parse ${name}: want at least one, got nothing`);
+  if (name === "listen" && texts.length === 0) {
+    problems.push(`${raw?.where}: Cannot parse ${name}: want at least one, got nothing`);
   }
   const values = texts.map((text) => {
     try {

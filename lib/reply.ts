@@ -35,6 +35,12 @@ export type Template<Kind extends keyof typeof examples> = (values: Values<Kind>
 
 /** The deferral: `keyword` (DEFER_IF_PERMIT or 4xx) and `text`. Throws RangeError for a bad reply. */
 export function deferralTemplate(keyword: string, text: string): Template<"text"> {
+  // Postfix puts the code in front by itself, and would show this one as text.
+  if (/^\d{3}\b/.test(text)) {
+    throw new RangeError(
+      `want a text that begins with 4.2.0 or the like, not a code, got "${text}"`,
+    );
+  }
   return template("text", text, (filled) => checkReply(`${keyword} ${filled}`));
 }
 

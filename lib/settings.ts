@@ -24,8 +24,6 @@ export interface Setting {
   readonly placeholder: string;
   /** One sentence, without a full stop. */
   readonly help: string;
-  /** The file that it names is secret: the name may be shown, the content not. */
-  readonly secret?: true;
   /** SIGHUP makes a new value effective. */
   readonly reloadable?: true;
 }
@@ -173,7 +171,6 @@ export const settings = {
     fallback: undefined,
     placeholder: "FILE",
     help: "file with user:password for memcached's SASL authentication",
-    secret: true,
   },
   "key-prefix": {
     takes: "one",
@@ -188,7 +185,6 @@ export const settings = {
     fallback: undefined,
     placeholder: "FILE",
     help: "file with at least 16 bytes; keys are then HMAC-SHA-256 under it, else SHA-256",
-    secret: true,
   },
   "identify-by": {
     takes: "one",

@@ -76,17 +76,13 @@ export function parseSocketPath(text: string): string {
   return text;
 }
 
-/** Reads `host:port`; an IPv6 address goes in brackets. Without `defaultPort` the port is wanted. */
-export function parseHostPort(
-  text: string,
-  defaultPort?: number,
-): { host: string; port: number } {
+/** Reads `host:port`; an IPv6 address goes in brackets. */
+function parseHostPort(text: string): { host: string; port: number } {
   const [, v6, name, portText] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+))(?::(\d*))?$/.exec(text) ??
     [];
   const host = v6 ?? name;
   const wanted = "host:port, with an IPv6 address in brackets";
   if (host === undefined) throw new RangeError(`want ${wanted}, got "${text}"`);
-  if (portText === undefined && defaultPort !== undefined) return { host, port: defaultPort };
   const port = portText ? Number(portText) : NaN;
   if (!(port <= 65_535)) {
     throw new RangeError(`want ${wanted}, with a port from 0 to 65535, got "${text}"`);

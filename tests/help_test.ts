@@ -31,10 +31,11 @@ test("the sample configuration is a good one, and so it is with its comment sign
       readFile: () => text,
     });
   assert.ok("config" in load(sampleConfig()));
-  const uncommented = sampleConfig().replace(/^#([a-z0-9-]+ = .+)$/gm, "$1");
+  const uncommented = sampleConfig().replace(/^#([a-z0-9-]+ =.*)$/gm, "$1");
   const loaded = load(uncommented);
   assert.deepEqual("problems" in loaded ? loaded.problems : [], []);
-  assert.ok("given" in loaded && loaded.given.size > 20);
+  const uncommentedLines = uncommented.match(/^[a-z0-9-]+ =/gm) ?? [];
+  assert.equal(uncommentedLines.length, settingNames.length - 1, "all but config");
 });
 
 test("the README's table of settings is the program's", () => {

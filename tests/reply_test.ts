@@ -33,6 +33,7 @@ test("a text that Postfix would take wrongly is refused before it is used", () =
     );
   }
   assert.throws(() => deferralTemplate("OK", "fine"), RangeError);
+  assert.throws(() => deferralTemplate("DEFER_IF_PERMIT", "450 4.2.0 later"), RangeError);
 });
 
 test("a text that is too long only once its macros are filled in is refused too", () => {

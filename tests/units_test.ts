@@ -6,7 +6,6 @@ import {
   formatEndpoint,
   parseDuration,
   parseEndpoint,
-  parseHostPort,
   parseInteger,
   parseSize,
 } from "../lib/units.ts";
@@ -76,9 +75,4 @@ test("what is no endpoint is refused with what was wanted", () => {
   ) {
     assert.throws(() => parseEndpoint(text), wanted, text);
   }
-});
-
-test("a port may have a default", () => {
-  assert.deepEqual(parseHostPort("host", 11211), { host: "host", port: 11211 });
-  assert.deepEqual(parseHostPort("[::1]", 11211), { host: "::1", port: 11211 });
 });

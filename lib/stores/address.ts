@@ -25,7 +25,7 @@ const longestUnixPath = 107;
 /** Reads a store address; throws a RangeError that names the part it could not read. */
 export function parseStoreAddress(text: string): StoreAddress {
   const fail = (detail: string): never => {
-    throw new RangeError(`Cannot parse store "${text}": ${detail}`);
+    throw new RangeError(`${detail}, in "${text}"`);
   };
   const colon = text.indexOf(":");
   const kind = colon === -1 ? text : text.slice(0, colon);
