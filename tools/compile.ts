@@ -42,7 +42,17 @@ function deno(...args: string[]): void {
   if (code !== 0) process.exit(code);
 }
 
+/** Before this one, a connection that is reset before it is accepted stops a listener for a second. */
+const oldestDeno = "2.9";
+
 if (import.meta.main) {
+  const [major = 0, minor = 0] = Deno.version.deno.split(".").map(Number);
+  if (major < 2 || (major === 2 && minor < 9)) {
+    process.stderr.write(
+      `Warning: this is Deno ${Deno.version.deno}. For a server that strangers can reach use ` +
+        `${oldestDeno} or later.\n`,
+    );
+  }
   const output = path.join(root, "dist", "greylist");
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "greylist-compile-"));
   try {
