@@ -313,7 +313,7 @@ export const settings = {
     parse: parseLogTarget,
     fallback: { spawn: "syslog", daemon: "stderr" },
     placeholder: "WHERE",
-    help: `syslog (${syslogPath}, facility mail), stderr, file:/path or none`,
+    help: `syslog (${syslogPath}, facility mail), stderr, file:/path (a regular file) or none`,
   },
   "log-level": {
     takes: "one",
