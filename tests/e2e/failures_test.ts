@@ -105,13 +105,14 @@ mailHostTest("Mail is accepted while a spawned greylist cannot open its store", 
   assert.deepEqual(host.postfix.complaints(), []);
 });
 
-mailHostTest("Mail is accepted while a spawned greylist refuses its configuration", {
+mailHostTest("Mail is accepted while a spawned greylist cannot read its configuration", {
   mode: "spawn",
   store: "memcached",
   greylist: ["dealy = 5m"],
+  // As Postfix before 3.0, which holds the mail when it gets no answer.
+  postfix: ["smtpd_policy_service_default_action=451 4.3.5 no answer"],
 }, async (host) => {
   assert.match(await firstAttempt(host), accepted);
-  const warnings = host.postfix.complaints().join("\n");
-  assert.match(warnings, /spawn\[\d+\]: warning: command .* exit status 78/);
-  assert.match(warnings, /smtpd\[\d+\]: warning: problem talking to server private\/greylist/);
+  assert.doesNotMatch(host.postfix.complaints().join("\n"), /problem talking to server/);
+  assert.match(host.greylistLog().join("\n"), /greylist\.conf:\d+: no such setting: "dealy"/);
 });
