@@ -6,6 +6,7 @@
  * comment line. Lists are separated by commas or white space. Nothing here starts anything.
  */
 import { parseArgs } from "node:util";
+import { logicalLines } from "./config_file.ts";
 import {
   type Config,
   configKey,
@@ -163,22 +164,17 @@ function readConfigFile(
   const path = asked?.texts[0] ?? defaultConfigFile;
   if (asked === undefined && !sources.exists(path)) return new Map();
   try {
-    return parseConfigFile(decodeUtf8(sources.readFile(path)), path, problems);
+    return parseConfigFile(sources.readFile(path), path, problems);
   } catch (error) {
     problems.push(`${asked?.where ?? path}: Cannot read "${path}": ${describe(error)}`);
     return new Map();
   }
 }
 
-/** The text of a byte string; a byte order mark, as some editors write it, is left out. */
-function decodeUtf8(bytes: string): string {
-  return new TextDecoder().decode(Uint8Array.from(bytes, (character) => character.charCodeAt(0)));
-}
-
-/** Reads the text of a configuration file. */
-function parseConfigFile(text: string, path: string, problems: string[]): RawSettings {
+/** Reads the bytes of a configuration file. */
+function parseConfigFile(bytes: string, path: string, problems: string[]): RawSettings {
   const raw: RawSettings = new Map();
-  for (const { line, text: setting } of logicalLines(text)) {
+  for (const { line, text: setting } of logicalLines(bytes)) {
     const where = `${path}:${line}`;
     const [, name, value] = /^([^\s=]+)\s*=\s*(.*)$/.exec(setting) ?? [];
     if (name === undefined || value === undefined) {
@@ -190,19 +186,6 @@ function parseConfigFile(text: string, path: string, problems: string[]): RawSet
     } else raw.set(name, { texts: textsOf(name, value), where });
   }
   return raw;
-}
-
-/** The lines of main.cf's syntax: continuations joined, comments and empty lines left out. */
-function logicalLines(text: string): { line: number; text: string }[] {
-  const lines: { line: number; text: string }[] = [];
-  text.split("\n").forEach((physical, index) => {
-    const trimmed = physical.trim();
-    if (trimmed === "" || trimmed.startsWith("#")) return;
-    const previous = lines.at(-1);
-    if (/^\s/.test(physical) && previous !== undefined) previous.text += ` ${trimmed}`;
-    else lines.push({ line: index + 1, text: trimmed });
-  });
-  return lines;
 }
 
 function textsOf(name: SettingName, value: string): string[] {

@@ -5,7 +5,7 @@
  * A setting called `retry-window` is `--retry-window 2d`, `GREYLIST_RETRY_WINDOW=2d`, and
  * `retry-window = 2d` in the file. Durations are in seconds once parsed, sizes in bytes.
  *
- * To add a setting: add a row. Its name in Config (`retryWindow`) and its type follow from the row.
+ * Long, because it is a table. To add a setting: add a row. Its name in Config (`retryWindow`) and its type follow from the row.
  */
 import { parseLogTarget, syslogPath } from "./log/target.ts";
 import { deferralTemplate, headerTemplate } from "./reply.ts";

@@ -38,6 +38,7 @@ const importers = (specifier: string | RegExp) =>
 const pure = [
   "lib/auto_whitelist.ts",
   "lib/breaker.ts",
+  "lib/config_file.ts",
   "lib/escape.ts",
   "lib/greylist.ts",
   "lib/log/target.ts",
