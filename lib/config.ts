@@ -6,7 +6,7 @@
  * comment line. Lists are separated by commas or white space. Nothing here starts anything.
  */
 import { parseArgs } from "node:util";
-import { logicalLines } from "./config_file.ts";
+import { decodeUtf8, logicalLines } from "./config_file.ts";
 import {
   type Config,
   configKey,
@@ -287,7 +287,7 @@ function readSecrets(
     );
   }
   const auth = read("memcached-auth-file", config.memcachedAuthFile);
-  const [, username, password] = /^([^:\n]+):([^\n]+)$/.exec(auth ?? "") ?? [];
+  const [, username, password] = /^([^:\n]+):([^\n]+)$/.exec(decodeUtf8(auth ?? "")) ?? [];
   if (auth !== undefined && password === undefined) {
     problems.push(`${config.memcachedAuthFile}: want one line, user:password`);
   }

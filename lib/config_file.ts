@@ -17,6 +17,6 @@ export function logicalLines(bytes: string): { line: number; text: string }[] {
 }
 
 /** The text of a byte string; a byte order mark, as some editors write it, is left out. */
-function decodeUtf8(bytes: string): string {
+export function decodeUtf8(bytes: string): string {
   return new TextDecoder().decode(Uint8Array.from(bytes, (character) => character.charCodeAt(0)));
 }

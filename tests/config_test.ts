@@ -137,10 +137,11 @@ test("secrets are read from the files that settings name", () => {
   const { secrets } = good(
     ["--key-secret-file", "/key", "--memcached-auth-file", "/auth"],
     {},
-    { "/key": "0123456789abcdef\n", "/auth": "user:pass:word\n" },
+    // The bytes of "pass:wörd" in UTF-8.
+    { "/key": "0123456789abcdef\n", "/auth": "user:pass:w\xc3\xb6rd\n" },
   );
   assert.equal(new TextDecoder().decode(secrets.key), "0123456789abcdef");
-  assert.deepEqual(secrets.memcached, { username: "user", password: "pass:word" });
+  assert.deepEqual(secrets.memcached, { username: "user", password: "pass:w\u00f6rd" });
 });
 
 test("a secret that is missing, too short or no user:password is a problem that does not show it", () => {
