@@ -4,13 +4,13 @@
  */
 import * as fs from "node:fs";
 import process from "node:process";
-import { readLists } from "./lib/lists.ts";
-import { openLog } from "./lib/log.ts";
+import { readLists } from "./lib/lists/read.ts";
+import { openLog } from "./lib/log/log.ts";
 import { openDestination } from "./lib/log/destinations.ts";
 import { type LogTarget, parseLogTarget } from "./lib/log/target.ts";
-import { load, type Loaded, type Setup } from "./lib/setup.ts";
-import { type Config, settings } from "./lib/settings.ts";
-import { parseDuration, parseSize } from "./lib/units.ts";
+import { load, type Loaded, type Setup } from "./lib/config/load.ts";
+import { type Config, settings } from "./lib/config/settings.ts";
+import { parseDuration, parseSize } from "./lib/config/units.ts";
 import { version } from "./lib/version.ts";
 
 /** sysexits.h: EX_CONFIG. */
@@ -33,10 +33,10 @@ async function main(): Promise<number> {
       print("the configuration is good");
       return 0;
     case "sample-config":
-      print((await import("./lib/help.ts")).sampleConfig());
+      print((await import("./lib/config/help.ts")).sampleConfig());
       return 0;
     case "help":
-      print((await import("./lib/help.ts")).helpText());
+      print((await import("./lib/config/help.ts")).helpText());
       return 0;
     case "version":
       print(`greylist ${version}`);
@@ -99,7 +99,7 @@ async function refuse(problems: readonly string[], target?: LogTarget): Promise<
     format: "text",
   });
   for (const problem of problems) log.configurationProblem(problem);
-  const { serveSpawn } = await import("./lib/spawn.ts");
+  const { serveSpawn } = await import("./lib/server/spawn.ts");
   await serveSpawn({
     policy: () => ({ answer: () => Promise.resolve({ kind: "dunno" }) }),
     log,

@@ -6,7 +6,7 @@
  */
 import * as net from "node:net";
 import process from "node:process";
-import { parseEndpoint } from "../lib/units.ts";
+import { parseEndpoint } from "../lib/endpoint.ts";
 
 /** What a run prints. Times are milliseconds. */
 export interface LoadResult {

@@ -9,10 +9,10 @@
  * a larger Map misses the processor's caches; a search would take a thousand times as long.
  */
 import process from "node:process";
-import { readClientList } from "../lib/whitelist/clients.ts";
-import type { Source } from "../lib/whitelist/lines.ts";
-import { readRecipientList } from "../lib/whitelist/recipients.ts";
-import { patternSetsFor } from "../lib/whitelist/regex.ts";
+import { readClientList } from "../lib/lists/clients.ts";
+import type { Source } from "../lib/lists/lines.ts";
+import { readRecipientList } from "../lib/lists/recipients.ts";
+import { patternSetsFor } from "../lib/lists/regex.ts";
 
 const MANY = 100_000;
 const FEW = 100;

@@ -7,7 +7,7 @@ import {
   decodeClient,
   encodeClient,
   whitelisted,
-} from "../lib/auto_whitelist.ts";
+} from "../lib/greylist/auto_whitelist.ts";
 
 const rules = { passes: 5, maxAgeSeconds: 3_024_000 };
 const t = 1_700_000_000, hour = 3600;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { defaultConfigFile, loadConfig } from "../lib/config.ts";
-import { environmentName, settingNames, settings } from "../lib/settings.ts";
+import { defaultConfigFile, loadConfig } from "../lib/config/config.ts";
+import { environmentName, settingNames, settings } from "../lib/config/settings.ts";
 
 /** Loads from what is given; `files` are all the files that there are. */
 function load(

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Connection } from "../lib/connection.ts";
-import type { Policy } from "../lib/policy.ts";
-import type { Action } from "../lib/protocol.ts";
+import { Connection } from "../lib/server/connection.ts";
+import type { Policy } from "../lib/greylist/policy.ts";
+import type { Action } from "../lib/protocol/codec.ts";
 import { recordingLog, scene } from "./support/policy.ts";
 
 /** A connection whose other end is this test. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { escapeForLog } from "../lib/escape.ts";
+import { escapeForLog } from "../lib/log/escape.ts";
 
 /** Text as its UTF-8 bytes, one character a byte. */
 const bytesOf = (text: string) => String.fromCharCode(...new TextEncoder().encode(text));

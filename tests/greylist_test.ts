@@ -8,7 +8,7 @@ import {
   encodeEntry,
   type Entry,
   renewalSeconds,
-} from "../lib/greylist.ts";
+} from "../lib/greylist/decide.ts";
 
 const rules = { delaySeconds: 300, retryWindowSeconds: 172_800, maxAgeSeconds: 3_024_000 };
 const t = 1_700_000_000;

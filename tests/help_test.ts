@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { loadConfig } from "../lib/config.ts";
-import { helpText, sampleConfig, settingsTable } from "../lib/help.ts";
-import { type Setting, settingNames, settings } from "../lib/settings.ts";
+import { loadConfig } from "../lib/config/config.ts";
+import { helpText, sampleConfig, settingsTable } from "../lib/config/help.ts";
+import { type Setting, settingNames, settings } from "../lib/config/settings.ts";
 import { version } from "../lib/version.ts";
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
 import { test } from "node:test";
-import { keysWith } from "../lib/keys.ts";
+import { keysWith } from "../lib/identity/keys.ts";
 
 test("a key is the prefix and the SHA-256 of the bytes, or their HMAC under a secret", () => {
   const material = "triplet\n\xe9@x\n\xc3\xa9";

@@ -4,11 +4,11 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import test from "node:test";
-import { type Destination, type OpenLog, openLog, type Threshold } from "../lib/log.ts";
+import { type Destination, type OpenLog, openLog, type Threshold } from "../lib/log/log.ts";
 import { fileDestination, openDestination, timestamp } from "../lib/log/destinations.ts";
 import { syslogDestination, syslogMessage } from "../lib/log/syslog.ts";
 import { parseLogTarget } from "../lib/log/target.ts";
-import type { PolicyRequest } from "../lib/protocol.ts";
+import type { PolicyRequest } from "../lib/protocol/codec.ts";
 import { tempDir } from "./support/process.ts";
 
 /** A destination that keeps what is written; `broken` says what happens to the next lines. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeAction } from "../lib/protocol.ts";
-import { keysWith } from "../lib/keys.ts";
+import { encodeAction } from "../lib/protocol/codec.ts";
+import { keysWith } from "../lib/identity/keys.ts";
 import { type Store, StoreError } from "../lib/stores/store.ts";
 import { MemoryStore } from "../lib/stores/memory.ts";
 import {

@@ -7,7 +7,7 @@ import {
   type PolicyRequest,
   ProtocolError,
   RequestReader,
-} from "../lib/protocol.ts";
+} from "../lib/protocol/codec.ts";
 
 const limit = 64 * 1024;
 

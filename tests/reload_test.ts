@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readLists } from "../lib/lists.ts";
-import { type Reading, reload, reloadLists } from "../lib/reload.ts";
-import { load, type Setup } from "../lib/setup.ts";
+import { readLists } from "../lib/lists/read.ts";
+import { type Reading, reload, reloadLists } from "../lib/server/reload.ts";
+import { load, type Setup } from "../lib/config/load.ts";
 import { recordingLog } from "./support/policy.ts";
 
 /** What reading finds when these are all the files there are. */

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { dateForHeader, deferralTemplate, domainForReply, headerTemplate } from "../lib/reply.ts";
+import {
+  dateForHeader,
+  deferralTemplate,
+  domainForReply,
+  headerTemplate,
+} from "../lib/protocol/reply.ts";
 
 const values = { s: "299", r: "example.com", v: "1.2.3", h: "mail.example.com" };
 

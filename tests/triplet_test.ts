@@ -6,7 +6,7 @@ import {
   normalizeRecipient,
   normalizeSender,
   tripletMaterial,
-} from "../lib/triplet.ts";
+} from "../lib/identity/triplet.ts";
 
 const prefixes = { ipv4: 24, ipv6: 64 };
 

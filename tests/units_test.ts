@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import {
-  formatDuration,
-  formatEndpoint,
-  parseDuration,
-  parseEndpoint,
-  parseInteger,
-  parseSize,
-} from "../lib/units.ts";
+import { formatDuration, parseDuration, parseInteger, parseSize } from "../lib/config/units.ts";
+import { formatEndpoint, parseEndpoint } from "../lib/endpoint.ts";
 
 test("durations are read in Postfix's units and in milliseconds", () => {
   const durations = { "0": 0, "300": 300, "30s": 30, "5m": 300, "12h": 43_200, "2d": 172_800 };

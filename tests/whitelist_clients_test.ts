@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type ClientList, readClientList } from "../lib/whitelist/clients.ts";
-import type { Source } from "../lib/whitelist/lines.ts";
-import { groupsOf, parseNetwork } from "../lib/whitelist/prefixes.ts";
-import { patternSetsFor } from "../lib/whitelist/regex.ts";
+import { type ClientList, readClientList } from "../lib/lists/clients.ts";
+import type { Source } from "../lib/lists/lines.ts";
+import { groupsOf } from "../lib/address.ts";
+import { parseNetwork } from "../lib/lists/prefixes.ts";
+import { patternSetsFor } from "../lib/lists/regex.ts";
 
 async function read(...sources: Source[]) {
   return readClientList(sources, await patternSetsFor(sources));

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Source } from "../lib/whitelist/lines.ts";
-import { readRecipientList, type RecipientList } from "../lib/whitelist/recipients.ts";
-import { patternSetsFor } from "../lib/whitelist/regex.ts";
+import type { Source } from "../lib/lists/lines.ts";
+import { readRecipientList, type RecipientList } from "../lib/lists/recipients.ts";
+import { patternSetsFor } from "../lib/lists/regex.ts";
 
 async function read(...sources: Source[]) {
   return readRecipientList(sources, await patternSetsFor(sources));

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { readClientList } from "../lib/whitelist/clients.ts";
-import { describeProblem } from "../lib/whitelist/lines.ts";
-import { patternSetsFor } from "../lib/whitelist/regex.ts";
+import { readClientList } from "../lib/lists/clients.ts";
+import { describeProblem } from "../lib/lists/lines.ts";
+import { patternSetsFor } from "../lib/lists/regex.ts";
 
 async function read(...patterns: string[]) {
   const sources = [{ file: "list", text: patterns.map((p) => `/${p}/`).join("\n") }];

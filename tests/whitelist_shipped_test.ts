@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { describe, test } from "node:test";
-import { fallbackOf } from "../lib/settings.ts";
-import { readClientList } from "../lib/whitelist/clients.ts";
-import { rulesOf } from "../lib/whitelist/lines.ts";
-import { readRecipientList } from "../lib/whitelist/recipients.ts";
-import { patternSetsFor } from "../lib/whitelist/regex.ts";
+import { fallbackOf } from "../lib/config/settings.ts";
+import { readClientList } from "../lib/lists/clients.ts";
+import { rulesOf } from "../lib/lists/lines.ts";
+import { readRecipientList } from "../lib/lists/recipients.ts";
+import { patternSetsFor } from "../lib/lists/regex.ts";
 
 function shipped(name: string) {
   const url = new URL(`../postfix/${name}`, import.meta.url);

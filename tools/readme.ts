@@ -1,6 +1,6 @@
 /** `deno task readme`: puts the table of settings into README.md, in place of the one that is there. */
 import * as fs from "node:fs";
-import { settingsTable } from "../lib/help.ts";
+import { settingsTable } from "../lib/config/help.ts";
 
 const path = new URL("../README.md", import.meta.url);
 const readme = fs.readFileSync(path, "utf8");

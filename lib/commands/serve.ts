@@ -1,16 +1,17 @@
 /** The command behind no command: serves Postfix, in the mode that the configuration names. */
 import process from "node:process";
-import { listFiles } from "../lists.ts";
-import type { Log } from "../log.ts";
-import type { Daemon } from "../daemon.ts";
-import { createPolicy, Instances } from "../policy.ts";
-import type { Reading } from "../reload.ts";
-import { policyOptions, type Setup } from "../setup.ts";
-import type { Config } from "../settings.ts";
+import { listFiles } from "../lists/read.ts";
+import type { Log } from "../log/log.ts";
+import type { Daemon } from "../server/daemon.ts";
+import { createPolicy } from "../greylist/policy.ts";
+import { Instances } from "../greylist/instances.ts";
+import type { Reading } from "../server/reload.ts";
+import { policyOptions, type Setup } from "../config/load.ts";
+import type { Config } from "../config/settings.ts";
 import { openStore } from "../stores/open.ts";
 import { type Store, StoreError } from "../stores/store.ts";
 import { unavailableStore } from "../stores/unavailable.ts";
-import { formatEndpoint } from "../units.ts";
+import { formatEndpoint } from "../endpoint.ts";
 
 /** How long, in milliseconds, requests in flight may take after SIGTERM: well under 5 s in all. */
 const shutdownMilliseconds = 4000;
@@ -36,11 +37,11 @@ export async function serve(setup: Setup, log: Log, reading: Reading): Promise<v
   };
   try {
     if (signals === undefined) {
-      const { serveSpawn } = await import("../spawn.ts");
+      const { serveSpawn } = await import("../server/spawn.ts");
       await serveSpawn(connections);
       return;
     }
-    const { startDaemon } = await import("../daemon.ts");
+    const { startDaemon } = await import("../server/daemon.ts");
     const daemon = await startDaemon({
       ...connections,
       listen: config.listen,
@@ -105,7 +106,7 @@ async function reloadOnDemand(
   signals: Signals,
   take: (next: Setup) => void,
 ): Promise<() => void> {
-  const { reload, reloadLists, watchFiles } = await import("../reload.ts");
+  const { reload, reloadLists, watchFiles } = await import("../server/reload.ts");
   let current = setup, running = Promise.resolve();
   const waiting = new Set<typeof reload>();
   // One after the other. What is asked for several times before it begins is done once.

@@ -7,7 +7,7 @@ import * as fs from "node:fs";
 import { open, stat } from "node:fs/promises";
 import process from "node:process";
 import { writeAll } from "../descriptor.ts";
-import type { Destination } from "../log.ts";
+import type { Destination } from "./log.ts";
 import type { LogTarget } from "./target.ts";
 
 const encoder = new TextEncoder();

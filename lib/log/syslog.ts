@@ -14,7 +14,7 @@
 import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
 import type { LogLevel } from "@logtape/logtape";
-import type { Destination } from "../log.ts";
+import type { Destination } from "./log.ts";
 
 /** syslog(3): LOG_MAIL is 2 << 3. */
 const mailFacility = 2 << 3;

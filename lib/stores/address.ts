@@ -9,7 +9,7 @@
  * is Postfix's queue directory and not where the person who wrote the setting stood. A unix path
  * cannot hold a comma.
  */
-import type { Endpoint } from "../units.ts";
+import type { Endpoint } from "../endpoint.ts";
 
 export type StoreAddress =
   | { readonly kind: "memory" }

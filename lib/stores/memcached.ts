@@ -15,8 +15,8 @@
  *   a millisecond: it is told one more. Above 30 days it takes the number for a UNIX time: it is told one.
  */
 import { Buffer } from "node:buffer";
-import { Breaker, type Change } from "../breaker.ts";
-import type { Endpoint } from "../units.ts";
+import { Breaker, type Change } from "./breaker.ts";
+import type { Endpoint } from "../endpoint.ts";
 import { formatServer } from "./address.ts";
 import { Deadlines, type Waiting } from "./deadlines.ts";
 import { Connection, type Credentials, opcodes, type Pending } from "./memcached_connection.ts";

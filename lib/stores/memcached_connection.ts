@@ -23,7 +23,7 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 // @ts-types="./memjs.d.ts"
 import { Client, Server } from "memjs";
-import type { Endpoint } from "../units.ts";
+import type { Endpoint } from "../endpoint.ts";
 
 export interface Credentials {
   readonly username: string;

@@ -12,7 +12,7 @@
  * - The file must not be replaced while a process has it open; SQLite would go on writing to the old one.
  */
 import { clearTimeout, setTimeout } from "node:timers";
-import { Breaker, type Change } from "../breaker.ts";
+import { Breaker, type Change } from "./breaker.ts";
 import { isBusy, loadSqlite, type SqliteFile } from "./sqlite_file.ts";
 import { type Deadline, type Store, StoreError, type StoreObserver, violation } from "./store.ts";
 

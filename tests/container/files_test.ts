@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { test } from "node:test";
-import { environmentName, settingNames } from "../../lib/settings.ts";
+import { environmentName, settingNames } from "../../lib/config/settings.ts";
 
 const read = (name: string) => fs.readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
 

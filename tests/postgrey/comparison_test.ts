@@ -6,10 +6,11 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { test } from "node:test";
-import { openLog } from "../../lib/log.ts";
-import { createPolicy, Instances } from "../../lib/policy.ts";
-import { encodeAction } from "../../lib/protocol.ts";
-import { load, policyOptions } from "../../lib/setup.ts";
+import { openLog } from "../../lib/log/log.ts";
+import { createPolicy } from "../../lib/greylist/policy.ts";
+import { Instances } from "../../lib/greylist/instances.ts";
+import { encodeAction } from "../../lib/protocol/codec.ts";
+import { load, policyOptions } from "../../lib/config/load.ts";
 import { MemoryStore } from "../../lib/stores/memory.ts";
 import { type Postgrey, startPostgrey } from "../support/postgrey.ts";
 import { type Cleanup, waitFor } from "../support/process.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Breaker } from "../../lib/breaker.ts";
+import { Breaker } from "../../lib/stores/breaker.ts";
 
 const breaker = () => new Breaker({ failuresToOpen: 3, probeAfterMs: 1000 });
 

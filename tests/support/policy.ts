@@ -1,11 +1,12 @@
 /** A policy as tests want it: a clock that is set by hand, a store in memory, and a log that is kept. */
-import type { DecisionRecord, Log } from "../../lib/log.ts";
-import { keysWith } from "../../lib/keys.ts";
-import { createPolicy, Instances, type Policy, type PolicyOptions } from "../../lib/policy.ts";
-import { deferralTemplate, headerTemplate } from "../../lib/reply.ts";
+import type { DecisionRecord, Log } from "../../lib/log/log.ts";
+import { keysWith } from "../../lib/identity/keys.ts";
+import { createPolicy, type Policy, type PolicyOptions } from "../../lib/greylist/policy.ts";
+import { Instances } from "../../lib/greylist/instances.ts";
+import { deferralTemplate, headerTemplate } from "../../lib/protocol/reply.ts";
 import { MemoryStore } from "../../lib/stores/memory.ts";
-import { readClientList } from "../../lib/whitelist/clients.ts";
-import { readRecipientList } from "../../lib/whitelist/recipients.ts";
+import { readClientList } from "../../lib/lists/clients.ts";
+import { readRecipientList } from "../../lib/lists/recipients.ts";
 import type { Store } from "../../lib/stores/store.ts";
 
 const noPatterns = () => {

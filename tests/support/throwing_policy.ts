@@ -1,8 +1,8 @@
 /** Spawn mode with a policy that has a bug: `throwing_policy.ts LOGFILE`. For tests. */
 import process from "node:process";
-import { openLog } from "../../lib/log.ts";
+import { openLog } from "../../lib/log/log.ts";
 import { openDestination } from "../../lib/log/destinations.ts";
-import { serveSpawn } from "../../lib/spawn.ts";
+import { serveSpawn } from "../../lib/server/spawn.ts";
 
 const path = process.argv[2] ?? "";
 const { log, flush } = openLog(await openDestination({ kind: "file", path }, { stamped: false }), {

@@ -7,7 +7,7 @@
  */
 import { Buffer } from "node:buffer";
 import { Connection, type ConnectionOptions, type Peer, PeerGone } from "./connection.ts";
-import { read, writeAll } from "./descriptor.ts";
+import { read, writeAll } from "../descriptor.ts";
 
 /**
  * After the end of input, how long requests that have arrived may still take, in milliseconds: longer than

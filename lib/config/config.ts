@@ -6,7 +6,7 @@
  * comment line. Lists are separated by commas or white space. Nothing here starts anything.
  */
 import { parseArgs } from "node:util";
-import { decodeUtf8, logicalLines } from "./config_file.ts";
+import { decodeUtf8, logicalLines } from "./file.ts";
 import {
   type Config,
   configKey,

@@ -13,7 +13,7 @@
  *
  * Macros are filled in once: what comes in through one is never looked at for another.
  */
-import { checkReply } from "./protocol.ts";
+import { checkReply } from "./codec.ts";
 
 /** The macros each kind of text may use, with an example value as long as they get. */
 const examples = {

@@ -6,44 +6,15 @@
  * - The table has one Map for each prefix length in use: a lookup asks each of them once, whatever
  *   the number of entries.
  */
-import ipaddr from "ipaddr.js";
+import { type Groups, groupsOf } from "../address.ts";
 import type { Rule } from "./lines.ts";
-
-/** The groups of 16 bits of an address, two or eight. */
-export type Groups = readonly number[];
 
 export interface Network {
   readonly groups: Groups;
   readonly length: number;
 }
 
-const IPV4 = /^([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})$/;
 const MAPPED_BITS = 96;
-
-/**
- * The groups of an address as Postfix writes it, or undefined for anything else (`unknown`, a zone,
- * brackets). Not by triplet.ts's parser: ipaddr.js takes 15 µs to tell mapped addresses apart.
- */
-export function groupsOf(text: string): Groups | undefined {
-  const match = IPV4.exec(text);
-  if (match !== null) {
-    // Leading zeros are decimal, as in postgrey: 010.0.0.1 is 10.0.0.1.
-    const [a = 0, b = 0, c = 0, d = 0] = match.slice(1).map(Number);
-    return Math.max(a, b, c, d) > 255 ? undefined : [a << 8 | b, c << 8 | d];
-  }
-  // 45 is the longest text form of an IPv6 address (with an IPv4 one in its last 32 bits).
-  if (text.length > 45 || !text.includes(":") || text.includes("%")) return undefined;
-  try {
-    const { parts } = ipaddr.IPv6.parse(text);
-    return isMapped(parts) ? parts.slice(6) : parts;
-  } catch {
-    return undefined; // how parse() says that this is no address; isValid() would parse twice
-  }
-}
-
-function isMapped(parts: Groups): boolean {
-  return parts[5] === 0xffff && parts.slice(0, 5).every((part) => part === 0);
-}
 
 /** `address` or `address/length`; undefined for anything else. Bits behind the length do not count. */
 export function parseNetwork(text: string): Network | undefined {

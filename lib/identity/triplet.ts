@@ -11,20 +11,12 @@
  * - ASCII letters in lower case; other bytes as they are. The domain is what follows the last `@`.
  */
 import ipaddr from "ipaddr.js";
+import { parseAddress } from "../address.ts";
 
 /** How many bits of an address identify a client. */
 export interface Prefixes {
   readonly ipv4: number;
   readonly ipv6: number;
-}
-
-/** An address as ipaddr.js has it; an IPv4-mapped one is IPv4. Undefined for anything else. */
-export function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
-  // ipaddr.js also takes 0x7f.1 and the like, which no smtpd sends.
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
-  if (!text.includes(":") || text.includes("%") || !ipaddr.IPv6.isValid(text)) return undefined;
-  const address = ipaddr.IPv6.parse(text);
-  return address.isIPv4MappedAddress() ? address.toIPv4Address() : address;
 }
 
 /** The client's network, such as `192.0.2.0/24` or `2001:db8::/64`; undefined for no address. */

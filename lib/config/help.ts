@@ -9,7 +9,7 @@ import {
   settingNames,
   settings,
 } from "./settings.ts";
-import { version } from "./version.ts";
+import { version } from "../version.ts";
 
 const width = 92;
 

@@ -7,9 +7,9 @@
  * What arrives while a request is being answered waits; the peer is asked to pause meanwhile, so that one
  * that floods waits in its own socket and not in our memory.
  */
-import type { Log } from "./log.ts";
-import type { Policy } from "./policy.ts";
-import { encodeAction, ProtocolError, RequestReader } from "./protocol.ts";
+import type { Log } from "../log/log.ts";
+import type { Policy } from "../greylist/policy.ts";
+import { encodeAction, ProtocolError, RequestReader } from "../protocol/codec.ts";
 
 /** The other end, whatever carries it. */
 export interface Peer {

@@ -14,7 +14,7 @@
 import * as fs from "node:fs";
 import * as net from "node:net";
 import { Connection, type ConnectionOptions, type Peer, PeerGone } from "./connection.ts";
-import { type Endpoint, formatEndpoint } from "./units.ts";
+import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 
 export interface DaemonOptions extends ConnectionOptions {
   readonly listen: readonly Endpoint[];

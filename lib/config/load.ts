@@ -4,12 +4,12 @@
  */
 import * as os from "node:os";
 import { type Command, loadConfig, type Refused, type Secrets, type Sources } from "./config.ts";
-import { keysWith } from "./keys.ts";
-import { type Lists, readLists } from "./lists.ts";
-import type { PolicyOptions } from "./policy.ts";
-import { deferralTemplate, headerTemplate } from "./reply.ts";
+import { keysWith } from "../identity/keys.ts";
+import { type Lists, readLists } from "../lists/read.ts";
+import type { PolicyOptions } from "../greylist/policy.ts";
+import { deferralTemplate, headerTemplate } from "../protocol/reply.ts";
 import type { Config } from "./settings.ts";
-import { version } from "./version.ts";
+import { version } from "../version.ts";
 
 /** Everything that there is to know before the start. */
 export interface Setup {

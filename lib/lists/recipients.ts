@@ -10,7 +10,7 @@
  * `user+extension`. The domain of an address is what follows its last `@`; an address without one is
  * a user of this host, so `user@` holds it.
  */
-import { lowerCase, splitAddress } from "../triplet.ts";
+import { lowerCase, splitAddress } from "../identity/triplet.ts";
 import { Domains, isDomain, withoutFinalDot } from "./domains.ts";
 import { addRules, type Problem, type Rule, type Source } from "./lines.ts";
 import { type NewPatternSet, Patterns } from "./patterns.ts";

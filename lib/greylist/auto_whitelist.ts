@@ -7,7 +7,7 @@
  * 2. With as many as `auto-whitelist` says it is whitelisted, until max-age after its last use.
  * 3. Use is written down once an hour at most. A time in the future counts as now.
  */
-import { renewalSeconds } from "./greylist.ts";
+import { renewalSeconds } from "./decide.ts";
 
 /** What is kept of a client. Times are UNIX seconds. */
 export interface ClientEntry {

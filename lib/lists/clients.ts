@@ -14,11 +14,12 @@
  * which Postfix has verified by resolving it back to the address; it is `unknown` when it could not,
  * and an entry `unknown` means just those clients.
  */
-import { lowerCase } from "../triplet.ts";
+import { lowerCase } from "../identity/triplet.ts";
 import { Domains, isDomain, withoutFinalDot } from "./domains.ts";
 import { addRules, type Problem, type Rule, type Source } from "./lines.ts";
 import { type NewPatternSet, Patterns } from "./patterns.ts";
-import { groupsOf, parseNetwork, Prefixes } from "./prefixes.ts";
+import { groupsOf } from "../address.ts";
+import { parseNetwork, Prefixes } from "./prefixes.ts";
 
 /** A client as Postfix describes it: the attributes client_name and client_address. */
 export interface Client {

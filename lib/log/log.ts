@@ -17,8 +17,8 @@ import {
   type LogRecord,
 } from "@logtape/logtape";
 import { escapeForLog } from "./escape.ts";
-import type { PolicyRequest } from "./protocol.ts";
-import type { StoreObserver } from "./stores/store.ts";
+import type { PolicyRequest } from "../protocol/codec.ts";
+import type { StoreObserver } from "../stores/store.ts";
 
 /** What was decided about one request, for the log. */
 export interface DecisionRecord {

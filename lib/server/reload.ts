@@ -3,10 +3,16 @@
  * disk the lists are. All or nothing: with a problem anywhere the old configuration stays.
  */
 import * as fs from "node:fs";
-import type { Lists } from "./lists.ts";
-import type { Log } from "./log.ts";
-import { type Config, configKey, type Setting, settingNames, settings } from "./settings.ts";
-import type { Loaded, Setup } from "./setup.ts";
+import type { Lists } from "../lists/read.ts";
+import type { Log } from "../log/log.ts";
+import {
+  type Config,
+  configKey,
+  type Setting,
+  settingNames,
+  settings,
+} from "../config/settings.ts";
+import type { Loaded, Setup } from "../config/load.ts";
 
 /** How a running program reads again what it read at its start. */
 export interface Reading {

@@ -24,20 +24,21 @@ import {
   encodeClient,
   whitelisted,
 } from "./auto_whitelist.ts";
-import { decide, decodeEntry, encodeEntry, type Rules } from "./greylist.ts";
-import type { KeyOf } from "./keys.ts";
-import type { Log } from "./log.ts";
-import type { Action, PolicyRequest } from "./protocol.ts";
-import { dateForHeader, domainForReply, type Template } from "./reply.ts";
-import type { Lists } from "./lists.ts";
-import { type Deadline, type Store, StoreError } from "./stores/store.ts";
+import { decide, decodeEntry, encodeEntry, type Rules } from "./decide.ts";
+import type { KeyOf } from "../identity/keys.ts";
+import type { Instances } from "./instances.ts";
+import type { Log } from "../log/log.ts";
+import type { Action, PolicyRequest } from "../protocol/codec.ts";
+import { dateForHeader, domainForReply, type Template } from "../protocol/reply.ts";
+import type { Lists } from "../lists/read.ts";
+import { type Deadline, type Store, StoreError } from "../stores/store.ts";
 import {
   clientMaterial,
   clientNetwork,
   type IdentifyBy,
   type Prefixes,
   tripletMaterial,
-} from "./triplet.ts";
+} from "../identity/triplet.ts";
 
 /** How requests are judged and answered. */
 export interface PolicyOptions {
@@ -257,24 +258,4 @@ function clientOf(request: PolicyRequest): { name: string; address: string } {
 
 function onlyStoreErrors(error: unknown): undefined {
   if (!(error instanceof StoreError)) throw error;
-}
-
-/** How many recent transactions are remembered. One smtpd has one at a time. */
-const maxInstances = 1000;
-
-/** The recent transactions that have their header, by Postfix's `instance`. */
-export class Instances {
-  readonly #claimed = new Set<string>();
-
-  /** Whether this is the first to ask for this transaction; without a name each is one of its own. */
-  claim(instance: string): boolean {
-    if (instance === "") return true;
-    if (this.#claimed.has(instance)) return false;
-    this.#claimed.add(instance);
-    for (const oldest of this.#claimed) {
-      if (this.#claimed.size <= maxInstances) break;
-      this.#claimed.delete(oldest);
-    }
-    return true;
-  }
 }

@@ -7,10 +7,12 @@
  *
  * Long, because it is a table. To add a setting: add a row. Its name in Config (`retryWindow`) and its type follow from the row.
  */
-import { parseLogTarget, syslogPath } from "./log/target.ts";
-import { deferralTemplate, headerTemplate } from "./reply.ts";
-import { parseStoreAddress } from "./stores/address.ts";
-import { parseDuration, parseEndpoint, parseInteger, parseSize } from "./units.ts";
+import type { ListFile } from "../lists/read.ts";
+import { parseLogTarget, syslogPath } from "../log/target.ts";
+import { deferralTemplate, headerTemplate } from "../protocol/reply.ts";
+import { parseStoreAddress } from "../stores/address.ts";
+import { parseDuration, parseInteger, parseSize } from "./units.ts";
+import { parseEndpoint } from "../endpoint.ts";
 
 /** What every row has. */
 export interface Setting {
@@ -44,12 +46,6 @@ function oneOf<const Choices extends readonly string[]>(...choices: Choices) {
 function absolutePath(text: string): string {
   if (!text.startsWith("/")) throw new RangeError(`want an absolute path, got "${text}"`);
   return text;
-}
-
-/** A list's file; an optional one need not be there. */
-export interface ListFile {
-  readonly path: string;
-  readonly optional: boolean;
 }
 
 function listFile(text: string): ListFile {

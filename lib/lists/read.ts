@@ -1,11 +1,10 @@
 /**
  * The lists that the settings name, read from their files: all of them, or every problem in them.
  */
-import type { Config, ListFile } from "./settings.ts";
-import { type ClientList, readClientList } from "./whitelist/clients.ts";
-import { describeProblem, type Source } from "./whitelist/lines.ts";
-import { readRecipientList, type RecipientList } from "./whitelist/recipients.ts";
-import { patternSetsFor } from "./whitelist/regex.ts";
+import { type ClientList, readClientList } from "./clients.ts";
+import { describeProblem, type Source } from "./lines.ts";
+import { readRecipientList, type RecipientList } from "./recipients.ts";
+import { patternSetsFor } from "./regex.ts";
 
 /** Who is greylisted and who is not, as far as that is written down. */
 export interface Lists {
@@ -19,6 +18,20 @@ export interface Lists {
   readonly neverAutoWhitelisted: ClientList;
 }
 
+/** A list's file; an optional one need not be there. */
+export interface ListFile {
+  readonly path: string;
+  readonly optional: boolean;
+}
+
+/** The settings that name lists. */
+export interface ListSettings {
+  readonly whitelistClients: readonly ListFile[];
+  readonly whitelistRecipients: readonly ListFile[];
+  readonly greylistRecipients: readonly ListFile[];
+  readonly autoWhitelistExcept: readonly ListFile[];
+}
+
 /** How files are read. */
 export interface Files {
   /** Throws when the file cannot be read; the message says why. */
@@ -28,7 +41,7 @@ export interface Files {
 
 /** Reads every list. With problems, there is something in them that must be told before they are used. */
 export async function readLists(
-  config: Config,
+  config: ListSettings,
   files: Files,
 ): Promise<{ readonly lists: Lists; readonly problems: readonly string[] }> {
   const problems: string[] = [];
@@ -66,7 +79,7 @@ export async function readLists(
 }
 
 /** The files that the lists come from; a change of one of them is a change of the lists. */
-export function listFiles(config: Config): readonly string[] {
+export function listFiles(config: ListSettings): readonly string[] {
   const { whitelistClients, whitelistRecipients, greylistRecipients, autoWhitelistExcept } = config;
   return [whitelistClients, whitelistRecipients, greylistRecipients, autoWhitelistExcept].flat()
     .map(({ path }) => path);
