@@ -97,32 +97,33 @@ function isAccessible(file: string): boolean {
   }
 }
 
-/** Makes the table in an empty file; throws when the file holds anything else but that table. */
+/** Makes the table in an empty file; throws, without a change, when the file is anybody else's. */
 function makeTables(database: DatabaseSync): void {
   const run = (sql: string) => database.prepare(sql).get();
-  const version = () => Number(run("PRAGMA user_version")?.["user_version"]);
   run("PRAGMA busy_timeout = 0");
+  /** Whether the file is empty; throws when what it holds is not this program's table. */
+  const isEmpty = () => {
+    const version = Number(run("PRAGMA user_version")?.["user_version"]);
+    if (version === schemaVersion) return false;
+    if (version !== 0) {
+      throw new Error(
+        `schema version ${version}, wanted ${schemaVersion}; a newer greylist has written it`,
+      );
+    }
+    if (run("SELECT name FROM sqlite_schema") === undefined) return true;
+    throw new Error("holds the tables of something else");
+  };
+  const empty = isEmpty();
   // Setting what is set already takes no lock, so the many processes of spawn mode do not meet here.
   const mode = run("PRAGMA journal_mode = WAL")?.["journal_mode"];
   if (mode !== "wal") throw new Error("no write-ahead log possible, as on a network file system");
   run("PRAGMA synchronous = NORMAL");
-  if (version() === 0) {
-    // What fails before COMMIT is undone when the caller closes the database.
-    run("BEGIN IMMEDIATE");
-    // Another process may have been faster.
-    if (version() === 0) {
-      if (run("SELECT name FROM sqlite_schema") !== undefined) {
-        throw new Error("holds the tables of something else");
-      }
-      for (const statement of schema) run(statement);
-    }
-    run("COMMIT");
-  }
-  if (version() !== schemaVersion) {
-    throw new Error(
-      `schema version ${version()}, wanted ${schemaVersion}; a newer greylist has written it`,
-    );
-  }
+  if (!empty) return;
+  // What fails before COMMIT is undone when the caller closes the database.
+  run("BEGIN IMMEDIATE");
+  // Another process may have been faster.
+  if (isEmpty()) { for (const statement of schema) run(statement); }
+  run("COMMIT");
 }
 
 function prepared(database: DatabaseSync): SqliteFile {

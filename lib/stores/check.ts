@@ -1,0 +1,76 @@
+/** Whether a store could be used right now: for who wants to know before the mail does. */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import process from "node:process";
+import type { StoreAddress } from "./address.ts";
+import { openStore, type StoreOptions } from "./open.ts";
+
+/**
+ * What keeps the store from being used by this user, as a text, or undefined when nothing does.
+ *
+ * - Memcached: every server is asked, all at once; takes `timeoutMs` at most. A server that answers may
+ *   still refuse to store anything.
+ * - SQLite: a file that is there is opened as the server would open it. One that is not there is not
+ *   made: an empty file beside it, for a moment, shows whether its directory takes one.
+ *
+ * Never rejects because of the store. Nothing is left open.
+ */
+export async function checkStore(
+  address: StoreAddress,
+  options: Pick<StoreOptions, "timeoutMs" | "auth">,
+): Promise<string | undefined> {
+  switch (address.kind) {
+    case "memory":
+      return undefined;
+    case "memcached": {
+      const problems = await Promise.all(
+        address.servers.map((server) => tryStore({ ...address, servers: [server] }, options)),
+      );
+      const found = problems.filter((problem) => problem !== undefined);
+      return found.length === 0 ? undefined : found.join("; ");
+    }
+    case "sqlite":
+      if (fs.existsSync(address.path)) return await tryStore(address, options);
+      return unwritable(address.path);
+  }
+}
+
+async function tryStore(
+  address: StoreAddress,
+  options: Pick<StoreOptions, "timeoutMs" | "auth">,
+): Promise<string | undefined> {
+  try {
+    const observer = { down() {}, up() {} };
+    const store = await openStore(address, {
+      ...options,
+      observer,
+      clock: () => Date.now() / 1000,
+    });
+    try {
+      await store.ping(performance.now() + options.timeoutMs);
+    } finally {
+      await store.close();
+    }
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** Why no file can be made at `file`. Asked of the system itself: Deno's access() knows nothing of groups. */
+function unwritable(file: string): string | undefined {
+  const probe = `${file}.check-${process.pid}`;
+  try {
+    fs.closeSync(fs.openSync(probe, "wx", 0o600));
+    fs.unlinkSync(probe);
+    return undefined;
+  } catch (error) {
+    const directory = path.dirname(file);
+    if (!fs.existsSync(directory)) return `sqlite:${file}: directory "${directory}" does not exist`;
+    return `sqlite:${file}: ${messageOf(error)}`;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
