@@ -11,7 +11,6 @@ const memcached = await startMemcached({ after: (fn) => after.push(fn) });
 const store = new MemcachedStore([{ kind: "inet", host: "127.0.0.1", port: memcached.port }], {
   timeoutMs: 500,
   observer: { down() {}, up() {} },
-  clock: () => Date.now() / 1000,
 });
 
 const seconds = 4, parallel = 50;

@@ -92,6 +92,7 @@ export function storeContract(name: string, open: (t: Cleanup) => Promise<Subjec
       () => store.get("caf\xe9", soon()),
       () => store.put("k\n", "v", 60, soon()),
       () => store.put("k", "\u20ac", 60, soon()),
+      () => store.put("k", "v".repeat(4097), 60, soon()),
       () => store.put("k", "v", 0, soon()),
       () => store.put("k", "v", -1, soon()),
       () => store.put("k", "v", 1.5, soon()),
@@ -113,7 +114,7 @@ export function storeContract(name: string, open: (t: Cleanup) => Promise<Subjec
     assert.equal(await store.get("good2", soon()), "v");
   });
 
-  check("an entry lives for its time and not for ever", async ({ store, pass }) => {
+  check("an entry lives for its time, and a short one not for ever", async ({ store, pass }) => {
     const ttls = [1, 2, 60, 30 * day, 30 * day + 1, 35 * day, 400 * day];
     for (const ttl of ttls) await store.put(`k${ttl}`, "v", ttl, soon());
     await store.put("century", "v", 36_525 * day, soon());

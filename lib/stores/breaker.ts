@@ -1,30 +1,60 @@
 /**
- * A circuit breaker: after a few failures in a row nobody waits for what is broken any more, and one
- * caller at a time finds out whether it is back.
+ * A circuit breaker: nobody waits any more for what is broken, and one caller at a time finds out
+ * whether it is back.
  *
- *     closed ── `failuresToOpen` failures in a row ──▶ open ── `probeAfterMs` ──▶ one probe
- *        ▲                                              ▲                          │   │
- *        └────────────── any success ───────────────────┼──────────────────────────┘   │
- *                                                       └────────── it fails ──────────┘
+ *     closed ── the count of failures reaches `failuresToOpen` ──▶ open ◀──────────────────────┐
+ *        ▲                                                          │ `probeAfterMs` after a    │
+ *        │                                                          │ failure, at once after a  │
+ *        │                                                          ▼ success                   │
+ *        └── `successesToClose` in a row, and open long enough ── one probe ── it fails, or ────┘
+ *                                                                              too few yet
+ *
+ * - The count goes up by one with each failure, and down, to 0 at most, by `forgivenPerSuccess` with each success and by
+ *   `forgivenPerSecond` as time goes by. So failures need not be in a row to open it.
+ * - Open long enough: `probeAfterMs`; but when it opens within `relapseMs` of having closed, twice as long
+ *   as the time before, up to `relapseMs`. What is at the edge is soon down for a minute at a time, with
+ *   one line in the log each time, and not down and up with every second request.
+ * - A report on something that began before the last change says nothing of the time after it, and counts
+ *   for nothing: answers still come in when it has opened, late failures when it has closed.
  *
  * Pure: time is a parameter, in milliseconds of any clock that does not go back. There is no timer, so
- * an unused breaker costs nothing, and the probe is a caller's own operation. Whoever was allowed must
- * report `success` or `failure`.
+ * an unused breaker costs nothing, and the probe is a caller's own operation. Whoever calls `begin` must
+ * report once: `success`, `failure`, or `inconclusive`.
  */
 export interface BreakerRules {
-  /** How many failures in a row open it. */
+  /** The count of failures that opens it. */
   readonly failuresToOpen: number;
+  readonly forgivenPerSuccess: number;
+  readonly forgivenPerSecond: number;
   /** How long after the last failure the next probe may go. */
   readonly probeAfterMs: number;
+  /** How many probes have to succeed in a row. */
+  readonly successesToClose: number;
+  /** Opening again so soon is a relapse; also the longest that a relapse keeps it open. */
+  readonly relapseMs: number;
 }
 
+/**
+ * For reads, or writes, of a store. Three failures: one may be an accident, and each costs the requests
+ * that wait the whole store-timeout. A store that fails more than one in three does more harm than good.
+ */
+export const operationRules: BreakerRules = {
+  failuresToOpen: 3,
+  forgivenPerSuccess: 0.5,
+  forgivenPerSecond: 0,
+  probeAfterMs: 1000,
+  successesToClose: 3,
+  relapseMs: 60_000,
+};
+
 type State =
-  | { readonly kind: "closed"; readonly failures: number }
+  | { readonly kind: "closed"; readonly failures: number; readonly countedAt: number }
   | {
     readonly kind: "open";
     readonly since: number;
     readonly probeAt: number;
     readonly probing: boolean;
+    readonly successes: number;
   };
 
 /** What a report changed: it opened now, it closed now after so long, or nothing a log should say. */
@@ -34,43 +64,80 @@ export type Change =
   | { readonly kind: "closed"; readonly openMs: number };
 
 const none: Change = { kind: "none" };
-const healthy: State = { kind: "closed", failures: 0 };
 
 export class Breaker {
-  #state: State = healthy;
+  #state: State = { kind: "closed", failures: 0, countedAt: 0 };
+  /** When it last opened or closed. */
+  #changedAt = -Infinity;
+  /** How long it stays open at least, this time or the last. */
+  #holdMs = 0;
 
   constructor(private readonly rules: BreakerRules) {}
 
-  /** Whether to try at all; when open, true makes the caller the probe. */
+  get isOpen(): boolean {
+    return this.#state.kind === "open";
+  }
+
+  /** Whether to try at all. */
   allows(now: number): boolean {
     const state = this.#state;
-    if (state.kind === "closed") return true;
-    if (state.probing || now < state.probeAt) return false;
-    this.#state = { ...state, probing: true };
-    return true;
+    return state.kind === "closed" || !state.probing && now >= state.probeAt;
   }
 
-  /** It worked. */
-  success(now: number): Change {
-    const state = this.#state;
-    this.#state = healthy;
-    return state.kind === "open" ? { kind: "closed", openMs: now - state.since } : none;
+  /** Somebody who was allowed to tries: the probe, when it is open. */
+  begin(): void {
+    if (this.#state.kind === "open") this.#state = { ...this.#state, probing: true };
   }
 
-  /** It did not. */
-  failure(now: number): Change {
+  /** What began at `begun` worked. */
+  success(begun: number, now: number): Change {
     const state = this.#state;
-    const probeAt = now + this.rules.probeAfterMs;
+    if (begun <= this.#changedAt) return none;
+    if (state.kind === "closed") {
+      this.#count(-this.rules.forgivenPerSuccess, now);
+      return none;
+    }
+    const openMs = now - state.since, successes = state.successes + 1;
+    if (successes < this.rules.successesToClose || openMs < this.#holdMs) {
+      this.#state = { ...state, probeAt: now, probing: false, successes };
+      return none;
+    }
+    this.#state = { kind: "closed", failures: 0, countedAt: now };
+    this.#changedAt = now;
+    return { kind: "closed", openMs };
+  }
+
+  /** What began at `begun` did not work. */
+  failure(begun: number, now: number): Change {
+    const state = this.#state;
+    if (begun <= this.#changedAt) return none;
+    const { probeAfterMs, relapseMs } = this.rules, probeAt = now + probeAfterMs;
     if (state.kind === "open") {
-      this.#state = { ...state, probeAt, probing: false };
+      this.#state = { ...state, probeAt, probing: false, successes: 0 };
       return none;
     }
-    const failures = state.failures + 1;
-    if (failures < this.rules.failuresToOpen) {
-      this.#state = { kind: "closed", failures };
-      return none;
-    }
-    this.#state = { kind: "open", since: now, probeAt, probing: false };
+    if (this.#count(1, now) < this.rules.failuresToOpen) return none;
+    const relapse = now - this.#changedAt < relapseMs;
+    this.#holdMs = relapse ? Math.min(2 * this.#holdMs, relapseMs) : probeAfterMs;
+    this.#state = { kind: "open", since: now, probeAt, probing: false, successes: 0 };
+    this.#changedAt = now;
     return { kind: "opened" };
+  }
+
+  /** What began at `begun` ended for a reason that is not this breaker's to judge. */
+  inconclusive(begun: number, now: number): void {
+    const state = this.#state;
+    if (state.kind === "closed" || begun <= this.#changedAt) return;
+    this.#state = { ...state, probeAt: now + this.rules.probeAfterMs, probing: false };
+  }
+
+  /** Brings the count up to date, and changes it. */
+  #count(change: number, now: number): number {
+    const state = this.#state;
+    if (state.kind === "open") return 0;
+    const forgiven = this.rules.forgivenPerSecond * (now - state.countedAt) / 1000;
+    const failures = Math.max(0, Math.max(0, state.failures - forgiven) + change);
+    this.#state = { kind: "closed", failures, countedAt: now };
+    return failures;
   }
 }

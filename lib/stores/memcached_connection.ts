@@ -10,7 +10,8 @@
  * | a clean close leaves requests pending for ever | `end` and `close` of the socket fail them |
  * | half a reply stays in the buffer after a reconnect (issue 117); late events of an old socket hit the new one | never reconnects: after any failure the connection is dead, and its owner makes a new one |
  * | gives up with end(), which leaks a descriptor while the server hangs | destroy() |
- * | believes any bytes: magic and opcode are not looked at, an unknown opaque is skipped | each is checked, the first that is wrong ends the connection |
+ * | believes any bytes: magic and opcode are not looked at, an unknown opaque is skipped; logs in as often as it is told to | each reply's header is checked before its body is waited for, the first that is wrong ends the connection |
+ * | waits for as many bytes as a reply announces, up to 4 GiB, and for ever when they contradict each other | sees whole replies only, none longer than any of ours can be |
  * | after 2^31 operations every call throws | the sequence starts again |
  * | reads user and password from MEMCACHIER_* and MEMCACHE_* | they are set or cleared afterwards, and never read |
  * | logs to the console | a logger that does nothing; every error comes back as a value |
@@ -36,12 +37,31 @@ export const opcodes = { get: 0x00, set: 0x01, delete: 0x04 } as const;
 /** Who waits for a reply. */
 export interface Pending {
   readonly opcode: number;
+  /** Set before the callback when the server answers with an error: which, and what it says about it. */
+  complaint: string;
   /** The connection is dead. Returns whether anybody still waited. */
   lost(why: string): boolean;
 }
 
 /** First byte of every reply in the binary protocol. */
 const replyMagic = 0x81;
+
+const headerBytes = 24;
+
+/**
+ * More than any reply to us can have behind its header: flags (4 bytes), key (250), blank and the longest
+ * value (4096), which store.ts limits; Memcached's errors are texts of a line. Some room for other servers.
+ */
+const longestBody = 8192;
+
+/** A reply without an error; the one to a request for a key that is not there. */
+const success = 0x00, keyNotFound = 0x01;
+
+/** Replies to the two requests of a login: for the mechanisms, and to the password. */
+const loginOpcodes = [0x20, 0x21];
+
+/** A server that closes a connection so soon after it was made does so with every one. */
+const youngMs = 1000;
 
 /** memjs counts in 32 bits with sign; 0 is the opaque of its SASL requests. */
 const lastSequence = 0x7fff_fffe;
@@ -55,6 +75,11 @@ export class Connection {
   #socket: Socket | undefined;
   /** Requests of this turn, not yet written. */
   #outbox: Buffer[] = [];
+  /** The beginning of a reply. */
+  #inbox: Buffer = Buffer.alloc(0);
+  /** The replies that the login still wants, in order. */
+  readonly #login: number[];
+  readonly #since = performance.now();
   #dead = false;
   #lastReply = 0;
   #heard = 0;
@@ -62,9 +87,13 @@ export class Connection {
   constructor(
     endpoint: Endpoint,
     auth: Credentials | undefined,
-    /** Called once, when it dies of itself; not after `destroy`. `busy`: while somebody waited. */
-    private readonly died: (why: string, busy: boolean) => void,
+    /**
+     * Called once, when it dies of itself; not after `destroy`. `harmless`: the server closed it while
+     * nobody waited, as when it is restarted, and not soon after it was made.
+     */
+    private readonly died: (why: string, harmless: boolean) => void,
   ) {
+    this.#login = auth === undefined ? [] : [...loginOpcodes];
     const options = { timeout: 0, conntimeout: 0, keepAlive: true, keepAliveDelay: 60 };
     // Without a user and a password given here memjs would look for them in the environment.
     const server = endpoint.kind === "unix"
@@ -79,25 +108,11 @@ export class Connection {
       if (this.#outbox.push(request) === 1) queueMicrotask(() => this.#flush());
     };
     server.responseHandler = (data) => this.#receive(data);
-    server.respond = (response) => {
-      const { magic, opcode, opaque } = response.header;
-      const pending = this.#pending.get(opaque);
-      if (magic !== replyMagic || pending === undefined || pending.opcode !== opcode) {
-        return this.#die("sent a reply that nobody asked for");
-      }
-      this.#pending.delete(opaque);
-      this.#lastReply = opaque;
-      this.#heard = performance.now();
-      Server.prototype.respond.call(server, response);
-    };
     server.error = (error) => {
       // memjs passes a text instead of an Error for one thing only.
-      if (typeof error !== "string") return this.#die(`connection failed: ${error.message}`);
+      if (typeof error !== "string") return this.#die(`connection failed: ${error.message}`, true);
       this.#die(auth === undefined ? "wants a user and a password" : "refused user and password");
     };
-    if (auth === undefined) {
-      server.saslAuth = () => this.#die("sent a reply that nobody asked for");
-    }
     this.#connect();
   }
 
@@ -144,8 +159,8 @@ export class Connection {
     this.#socket = socket;
     socket.unref();
     socket.setNoDelay(true);
-    socket.on("end", () => this.#die("closed the connection"));
-    socket.on("close", () => this.#die("closed the connection"));
+    socket.on("end", () => this.#die("closed the connection", true));
+    socket.on("close", () => this.#die("closed the connection", true));
   }
 
   #flush(): void {
@@ -158,18 +173,87 @@ export class Connection {
   }
 
   #receive(data: Buffer): void {
-    if (this.#dead) return;
-    const server = this.#server;
-    const first = server.responseBuffer.length > 0 ? server.responseBuffer[0] : data[0];
-    if (first !== replyMagic) {
-      const start = data.toString("latin1", 0, 40).replace(/[^\x20-\x7e]+/g, " ").trim();
-      return this.#die(`answers with something else than Memcached's binary protocol: "${start}"`);
+    this.#inbox = this.#inbox.length === 0 ? data : Buffer.concat([this.#inbox, data]);
+    while (this.#inbox.length > 0 && !this.#dead) {
+      if (this.#inbox[0] !== replyMagic) {
+        const start = printable(this.#inbox);
+        return this.#die(
+          `answers with something else than Memcached's binary protocol: "${start}"`,
+        );
+      }
+      if (this.#inbox.length < headerBytes) return;
+      const reply = headerOf(this.#inbox);
+      const wrong = this.#objection(reply);
+      if (wrong !== undefined) return this.#die(wrong);
+      const end = headerBytes + reply.bodyLength;
+      if (this.#inbox.length < end) return;
+      const whole = this.#inbox.subarray(0, end);
+      this.#inbox = this.#inbox.subarray(end);
+      this.#take(reply, whole);
     }
-    Server.prototype.responseHandler.call(server, data);
   }
 
-  #die(why: string): void {
-    if (this.#dead) return;
-    this.died(why, this.destroy(why));
+  /** What is wrong with a reply, as far as its header tells. */
+  #objection({ opcode, opaque, bodyLength, textAt }: Header): string | undefined {
+    if (bodyLength > longestBody) {
+      return `announced a reply of ${bodyLength} bytes, wanted ${longestBody} at most`;
+    }
+    if (textAt > headerBytes + bodyLength) return "sent a reply that contradicts itself";
+    const wanted = loginOpcodes.includes(opcode)
+      ? this.#login[0] === opcode
+      : this.#pending.get(opaque)?.opcode === opcode;
+    return wanted ? undefined : "sent a reply that nobody asked for";
   }
+
+  /** Hands a whole reply to memjs, which calls back who waits for it. */
+  #take({ opcode, opaque, status, textAt }: Header, whole: Buffer): void {
+    const pending = this.#pending.get(opaque);
+    if (loginOpcodes.includes(opcode)) this.#login.shift();
+    else if (pending !== undefined) {
+      this.#lastReply = opaque;
+      this.#heard = performance.now();
+      if (status !== success && status !== keyNotFound) {
+        const code = status.toString(16).padStart(4, "0");
+        pending.complaint = `answers with an error, 0x${code} "${
+          printable(whole.subarray(textAt))
+        }"`;
+      }
+    }
+    Server.prototype.responseHandler.call(this.#server, whole);
+    // Afterwards, because memjs calls nobody back when it is told that a login is wanted.
+    if (!this.#dead && pending !== undefined) this.#pending.delete(opaque);
+  }
+
+  /** @param closed by the server, or the network, and not by us for what the server said */
+  #die(why: string, closed = false): void {
+    if (this.#dead) return;
+    const young = performance.now() - this.#since < youngMs;
+    const busy = this.destroy(why);
+    this.died(why, closed && !busy && !young);
+  }
+}
+
+/** What is looked at of a reply's header (Memcached's BinaryProtocolRevamped). */
+interface Header {
+  readonly opcode: number;
+  readonly status: number;
+  readonly opaque: number;
+  readonly bodyLength: number;
+  /** Where extras and key end, and value or text begins. */
+  readonly textAt: number;
+}
+
+function headerOf(bytes: Buffer): Header {
+  return {
+    opcode: bytes.readUInt8(1),
+    status: bytes.readUInt16BE(6),
+    opaque: bytes.readUInt32BE(12),
+    bodyLength: bytes.readUInt32BE(8),
+    textAt: headerBytes + bytes.readUInt8(4) + bytes.readUInt16BE(2),
+  };
+}
+
+/** The beginning of what a server says, for a log. */
+function printable(bytes: Buffer): string {
+  return bytes.toString("latin1", 0, 40).replace(/[^\x20-\x7e]+/g, " ").trim();
 }

@@ -2,10 +2,6 @@
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 
-export interface Response {
-  readonly header: { readonly magic: number; readonly opcode: number; readonly opaque: number };
-}
-
 export class Server {
   constructor(
     host: string | undefined,
@@ -22,7 +18,6 @@ export class Server {
   );
   username: string | undefined;
   password: string | undefined;
-  readonly responseBuffer: Buffer;
   readonly _socket: Socket | undefined;
   /** Connects if there is no socket, and calls `go` when it may be written to. */
   sock(sasl: boolean, go: (socket: Socket) => void): void;
@@ -30,10 +25,7 @@ export class Server {
   write(request: Buffer): void;
   /** Takes bytes from the socket. */
   responseHandler(data: Buffer): void;
-  /** Takes one whole reply. */
-  respond(response: Response): void;
   error(error: Error | string): void;
-  saslAuth(): void;
 }
 
 export class Client {

@@ -12,11 +12,10 @@
  * - The file must not be replaced while a process has it open; SQLite would go on writing to the old one.
  */
 import { clearTimeout, setTimeout } from "node:timers";
-import { Breaker, type Change } from "./breaker.ts";
+import { operationRules } from "./breaker.ts";
+import { Health } from "./health.ts";
 import { isBusy, loadSqlite, type SqliteFile } from "./sqlite_file.ts";
 import { type Deadline, type Store, StoreError, type StoreObserver, violation } from "./store.ts";
-
-const breakerRules = { failuresToOpen: 3, probeAfterMs: 1000 };
 
 /** Between two tries for a lock. Closing does not wake who waits, so it is short. */
 const longestPauseMs = 40;
@@ -34,17 +33,10 @@ export interface SqliteOptions {
 /** 500 rows take about 5 ms. A step that finds as many is followed by the next after a tenth of the time. */
 const defaultPruning = { everyMs: 30_000, rows: 500 };
 
-/** Reading or writing, each of which can be broken by itself. */
-interface Side {
-  readonly label: string;
-  readonly breaker: Breaker;
-  why: string;
-}
-
 export class SqliteStore implements Store {
   readonly name = "sqlite";
-  readonly #reading: Side;
-  readonly #writing: Side;
+  readonly #reading: Health;
+  readonly #writing: Health;
   #open: SqliteFile | undefined;
   #closed = false;
   #pruneTimer: ReturnType<typeof setTimeout> | undefined;
@@ -54,11 +46,8 @@ export class SqliteStore implements Store {
     private readonly file: string,
     private readonly options: SqliteOptions,
   ) {
-    const side = (what: string) => ({
-      label: `sqlite:${file} (${what})`,
-      breaker: new Breaker(breakerRules),
-      why: "",
-    });
+    const side = (what: string) =>
+      new Health(`sqlite:${file} (${what})`, operationRules, options.observer);
     this.#reading = side("reading");
     this.#writing = side("writing");
   }
@@ -116,7 +105,7 @@ export class SqliteStore implements Store {
   }
 
   async #operate<T>(
-    side: Side,
+    side: Health,
     wrong: string | undefined,
     deadline: Deadline,
     action: (open: SqliteFile) => T,
@@ -125,20 +114,20 @@ export class SqliteStore implements Store {
     if (wrong !== undefined) throw this.#error(wrong);
     const began = performance.now();
     if (began >= deadline) throw this.#error("no time left");
-    if (!side.breaker.allows(began)) throw this.#error(`down, not tried: ${side.why}`);
+    if (!side.allows(began)) throw this.#error(`down, not tried: ${side.why}`);
+    side.begin();
     try {
       const result = await this.#untilFree(deadline, () => action(this.#opened()));
-      this.#report(side, side.breaker.success(performance.now()));
+      side.success(began);
       return result;
     } catch (error) {
       if (this.#closed) throw this.#error("the store is closed");
-      const now = performance.now();
-      side.why = isBusy(error)
-        ? `locked by another process for ${Math.round(now - began)} ms`
+      const why = isBusy(error)
+        ? `locked by another process for ${Math.round(performance.now() - began)} ms`
         : reason(error);
       if (!isBusy(error)) this.#letGo();
-      this.#report(side, side.breaker.failure(now));
-      throw this.#error(side.why);
+      side.failure(began, why);
+      throw this.#error(why);
     }
   }
 
@@ -188,16 +177,10 @@ export class SqliteStore implements Store {
       // A lock is somebody else at work: later, then. The rest is worth a word to who watches.
       if (!isBusy(error)) {
         this.#letGo();
-        this.#writing.why = reason(error);
-        this.#report(this.#writing, this.#writing.breaker.failure(performance.now()));
+        this.#writing.failure(performance.now(), reason(error));
       }
     }
     this.#pruneIn(next);
-  }
-
-  #report(side: Side, change: Change): void {
-    if (change.kind === "opened") this.options.observer.down(side.label, side.why);
-    if (change.kind === "closed") this.options.observer.up(side.label, change.openMs / 1000);
   }
 
   #error(error: unknown): StoreError {

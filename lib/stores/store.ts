@@ -5,6 +5,7 @@
  *
  * - Keys are 1 to 250 printable ASCII characters without a space (they are hashes behind a prefix).
  * - Values are byte strings: every character is one byte, U+0000 to U+00FF, and comes back as it went in.
+ *   They are 4096 bytes long at most, so that an adapter knows what cannot be one (ours have under 40).
  * - `get` after `put` gives the value until its time to live is over; after that, and after `delete`,
  *   it gives `undefined`. A miss is no error. `delete` of a missing key is no error.
  * - A time to live is a whole number of seconds, from 1 up; there is no upper limit that a caller
@@ -54,6 +55,9 @@ export interface StoreObserver {
   up(server: string, downSeconds: number): void;
 }
 
+/** In bytes. */
+const longestValue = 4096;
+
 /** What of an operation breaks the contract's rules, or `undefined`; adapters ask before they act. */
 export function violation(key: string, value = "", ttlSeconds = 1): string | undefined {
   if (!/^[\x21-\x7e]{1,250}$/.test(key)) {
@@ -61,6 +65,9 @@ export function violation(key: string, value = "", ttlSeconds = 1): string | und
   }
   // deno-lint-ignore no-control-regex -- the range is that of a byte
   if (!/^[\x00-\xff]*$/.test(value)) return "value holds a character above U+00FF, wanted bytes";
+  if (value.length > longestValue) {
+    return `value of ${value.length} bytes, wanted ${longestValue} at most`;
+  }
   if (!Number.isSafeInteger(ttlSeconds) || ttlSeconds < 1) {
     return `time to live of ${ttlSeconds} s, wanted a whole number from 1 up`;
   }

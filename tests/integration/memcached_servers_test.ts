@@ -21,7 +21,6 @@ function open(t: Cleanup, servers: readonly string[], auth?: Auth) {
       down: (server: string, why: string) => void downs.push(`${server}: ${why}`),
       up: (server: string) => void ups.push(server),
     },
-    clock: () => Date.now() / 1000,
   };
   const store = new MemcachedStore(
     address.servers,

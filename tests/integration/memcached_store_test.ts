@@ -6,13 +6,12 @@ import { storeContract } from "../store_contract.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { type Cleanup, tempDir } from "../support/process.ts";
 
-const clock = () => Date.now() / 1000;
 const observer = { down() {}, up() {} };
 
 function open(servers: readonly string[], auth?: { username: string; password: string }) {
   const address = parseStoreAddress(`memcached:${servers.join(",")}`);
   if (address.kind !== "memcached") throw new Error("no memcached address");
-  const options = { timeoutMs: 500, observer, clock };
+  const options = { timeoutMs: 500, observer };
   return new MemcachedStore(address.servers, auth === undefined ? options : { ...options, auth });
 }
 
