@@ -19,6 +19,7 @@ const needed = [
   ["swaks", "swaks"],
   ["saslpasswd2", "sasl2-bin libsasl2-modules"],
   ["socat", "socat"],
+  ["faketime", "faketime"],
 ] as const;
 
 const bun = "bun@1.4.5";

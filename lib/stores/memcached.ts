@@ -5,7 +5,10 @@
  *   the keys and nothing else. Which server keeps a key is decided here, by rendezvous hashing, and not by
  *   a memjs client with many servers, because such a client is replaced as a whole.
  * - Memcached's clock ticks in whole seconds, so an entry that it is told to keep for 1 s may be gone after
- *   a millisecond: it is told one more. Above 30 days it takes the number for a UNIX time: it is told one.
+ *   a millisecond: it is told one more.
+ * - Above 30 days Memcached takes a time to live for a UNIX time, by its own clock; where that is ahead, the
+ *   entry is gone at once. So it is told 0 then, which is for ever, or until it wants the room: who reads
+ *   the entry knows by its own times that it is too old.
  */
 import type { Endpoint } from "../endpoint.ts";
 import { formatServer } from "./address.ts";
@@ -18,8 +21,8 @@ import { type Deadline, type Store, StoreError, type StoreObserver, violation } 
 /** The longest time to live that Memcached does not take for a UNIX time (its protocol.txt). */
 const longestRelativeSeconds = 30 * 86_400;
 
-/** The field on the wire has 32 bits; 2106 is far enough away to stand for "until you are full". */
-const latestExpiry = 0xffff_ffff;
+/** Memcached's time to live for what does not expire. */
+const never = 0;
 
 /** Written and read by ping. It is no hash, so it is nobody's key. */
 const pingKey = "greylist-ping";
@@ -60,10 +63,7 @@ export class MemcachedStore implements Store {
   put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void> {
     const wrong = violation(key, value, ttlSeconds);
     if (wrong !== undefined || this.#closed) return this.#refuse(wrong);
-    let expires = ttlSeconds + 1;
-    if (expires > longestRelativeSeconds) {
-      expires = Math.min(Math.ceil(Date.now() / 1000) + expires, latestExpiry);
-    }
+    const expires = ttlSeconds < longestRelativeSeconds ? ttlSeconds + 1 : never;
     return this.#server(key).put(key, value, expires, deadline);
   }
 

@@ -6,11 +6,13 @@
  * - Keys are 1 to 250 printable ASCII characters without a space (they are hashes behind a prefix).
  * - Values are byte strings: every character is one byte, U+0000 to U+00FF, and comes back as it went in.
  *   They are 4096 bytes long at most, so that an adapter knows what cannot be one (ours have under 40).
- * - `get` after `put` gives the value until its time to live is over; after that, and after `delete`,
- *   it gives `undefined`. A miss is no error. `delete` of a missing key is no error.
+ * - `get` after `put` gives the value until its time to live is over; after `delete` it gives `undefined`.
+ *   A miss is no error. `delete` of a missing key is no error.
  * - A time to live is a whole number of seconds, from 1 up; there is no upper limit that a caller
- *   has to know of. An entry lives at least that long. `memory` ends it on the dot; backends that
- *   count whole seconds may keep it for one second more, never for less.
+ *   has to know of. An entry lives at least that long, and may live longer: `memory` ends it on the
+ *   dot, SQLite within a second, Memcached within two, but of more than 30 days not at all, until it
+ *   wants the room. So a time to live only says what is no longer worth the room; who must not take an
+ *   old entry for a new one keeps times in it, and looks at them.
  * - A bounded backend may forget an entry early to make room (`memory`, Memcached): that is a miss.
  * - Every operation settles by its deadline, whatever happens to the backend: with its result, or by
  *   rejecting with a `StoreError`. An operation that has failed may still have taken effect, even

@@ -1,6 +1,6 @@
 /**
  * Real memcached servers for tests: on loopback or a unix socket, small, one thread, always ended.
- * Needs the Debian package memcached; with `sasl` also sasl2-bin (saslpasswd2).
+ * Needs the Debian package memcached; with `sasl` also sasl2-bin (saslpasswd2), with `clock` faketime.
  */
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -38,6 +38,8 @@ export interface MemcachedOptions {
   readonly path?: string;
   /** Ask for this user and password (binary protocol only). */
   readonly sasl?: { readonly username: string; readonly password: string };
+  /** How far its clock is off, as libfaketime takes it: `+40d`. */
+  readonly clock?: string;
   /** More of memcached's own arguments. */
   readonly args?: readonly string[];
 }
@@ -60,6 +62,11 @@ export async function startMemcached(
   if (options.sasl !== undefined) {
     args.push("-S");
     env["SASL_CONF_PATH"] = saslFolder(t, options.sasl);
+  }
+  if (options.clock !== undefined) {
+    // Not the program faketime, which would be its parent. The loader knows what $LIB is.
+    env["LD_PRELOAD"] = "/usr/$LIB/faketime/libfaketime.so.1";
+    env["FAKETIME"] = options.clock;
   }
   args.push(...options.args ?? []);
 
