@@ -50,6 +50,23 @@ test("a time in the future counts as now", () => {
   assert.deepEqual(credit({ passes: 1, seen: t + 99 }, t, rules), { passes: 2, seen: t });
 });
 
+test("times are whole seconds, rounded up, and less than a second ahead is not the future", () => {
+  assert.deepEqual(credit(undefined, t + 0.2, rules), { passes: 1, seen: t + 1 });
+  assert.equal(credit({ passes: 1, seen: t + 1 }, t + 0.2, rules), undefined);
+  assert.deepEqual(whitelisted({ passes: 5, seen: t + 1 }, t + 0.2, rules), {});
+  assert.deepEqual(whitelisted({ passes: 5, seen: t }, t + hour + 0.2, rules), {
+    write: { passes: 5, seen: t + hour + 1 },
+  });
+});
+
+test("what a store has kept for too long counts for nothing, also when max-age was made shorter", () => {
+  const entry = { passes: 5, seen: t }, shorter = { ...rules, maxAgeSeconds: 86_400 };
+  for (const [is, age] of [[rules, 400 * 86_400], [shorter, 86_401]] as const) {
+    assert.equal(whitelisted(entry, t + age, is), undefined);
+    assert.deepEqual(credit(entry, t + age, is), { passes: 1, seen: t + age });
+  }
+});
+
 test("0 turns it off", () => {
   const off = { ...rules, passes: 0 };
   assert.equal(whitelisted({ passes: 9, seen: t }, t, off), undefined);

@@ -85,6 +85,31 @@ const table: [what: string, entry: Entry | undefined, now: number, outcome: stri
     t,
     `pass -> p ${t} ${t}`,
   ],
+  [
+    "a first attempt within a second is written down as at its end",
+    undefined,
+    t + 0.3,
+    `defer new, 301 s missing -> w ${t + 1}`,
+  ],
+  [
+    "a retry within that second is too early, and the clock is not taken for set back",
+    waiting(t + 1),
+    t + 0.5,
+    "defer early-retry, 301 s missing",
+  ],
+  ["what is missing is rounded up", waiting(t), t + 299.01, "defer early-retry, 1 s missing"],
+  [
+    "what was waited is rounded down",
+    waiting(t),
+    t + 300.99,
+    `pass after 300 s -> p ${t} ${t + 301}`,
+  ],
+  [
+    "a use within the second in which it was written down is none",
+    passed(t, t + 1),
+    t + 0.5,
+    "pass",
+  ],
 ];
 for (const [what, entry, now, outcome] of table) {
   test(what, () => assert.equal(summary(decide(entry, now, rules)), outcome));
@@ -92,6 +117,11 @@ for (const [what, entry, now, outcome] of table) {
 
 test("with a delay of 0 the first attempt is deferred and any second one passes", () => {
   const none = { ...rules, delaySeconds: 0 };
+  assert.equal(summary(decide(undefined, t + 0.3, none)), `defer new, 0 s missing -> w ${t + 1}`);
+  assert.equal(
+    summary(decide(waiting(t + 1), t + 0.4, none)),
+    `pass after 0 s -> p ${t + 1} ${t + 1}`,
+  );
   assert.equal(summary(decide(undefined, t, none)), `defer new, 0 s missing -> w ${t}`);
   assert.equal(summary(decide(waiting(t), t, none)), `pass after 0 s -> p ${t} ${t}`);
 });
@@ -149,6 +179,48 @@ test("no order of attempts makes a triplet that passed deferred within max-age o
   }));
 });
 
+/** Times within a day, as a clock gives them. */
+const moment = fc.double({ min: 0, max: day, noNaN: true }).map((seconds) => t + seconds);
+const someDelay = fc.integer({ min: 1, max: 3600 });
+
+/** What a store gives back of the entry that a first attempt leaves. */
+function remembered(first: number, at: typeof rules): Entry | undefined {
+  const { write } = decide(undefined, first, at);
+  return write && decodeEntry(encodeEntry(write.entry));
+}
+
+/** The answer to a retry at `retry` when the first attempt was at `first`. */
+function retried(first: number, retry: number, delaySeconds: number): Decision {
+  const at = { ...rules, delaySeconds };
+  return decide(remembered(first, at), retry, at);
+}
+
+test("no retry passes before the delay is really over, and each does a second after it", () => {
+  const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  fc.assert(fc.property(moment, share, someDelay, (first, early, delay) => {
+    const before = first + early * delay;
+    // Additions round, too.
+    if (before - first < delay) assert.equal(retried(first, before, delay).verdict, "defer");
+    const after = retried(first, first + delay + 1 + early * day, delay);
+    assert.ok(after.verdict === "pass" && after.waited !== undefined && after.waited >= delay);
+  }));
+});
+
+test("who comes back after as many seconds as are said to be missing passes, and not a second sooner", () => {
+  fc.assert(fc.property(moment, fc.nat(3600), someDelay, (first, later, delay) => {
+    const at = { ...rules, delaySeconds: delay };
+    const attempts = [[undefined, first], [remembered(first, at), first + later]] as const;
+    for (const [entry, now] of attempts) {
+      const decision = decide(entry, now, at);
+      if (decision.verdict === "pass") continue;
+      const { entry: waits } = decision.write ?? { entry };
+      assert.ok(Number.isInteger(decision.missing) && decision.missing > 0);
+      assert.equal(decide(waits, now + decision.missing, at).verdict, "pass");
+      assert.equal(decide(waits, now + decision.missing - 1, at).verdict, "defer");
+    }
+  }));
+});
+
 test("nothing passes sooner than the delay after the first attempt", () => {
   fc.assert(fc.property(forwardSteps, (list) => {
     for (const { decision } of play(list)) {
@@ -157,6 +229,16 @@ test("nothing passes sooner than the delay after the first attempt", () => {
       }
     }
   }));
+});
+
+test("what a store has kept for too long counts for nothing, also when the times were made shorter", () => {
+  const shorter = { delaySeconds: 300, retryWindowSeconds: 3600, maxAgeSeconds: 86_400 };
+  for (const [is, age] of [[rules, 400 * day], [shorter, day + 2]] as const) {
+    for (const entry of [waiting(t), passed(t, t), passed(t - 99 * day, t)]) {
+      const decision = decide(entry, t + age, is);
+      assert.equal(summary(decision), `defer new, 300 s missing -> w ${t + age}`);
+    }
+  }
 });
 
 test("a client that keeps retrying every so often passes, whatever the clock did before", () => {

@@ -39,6 +39,16 @@ test("a triplet is deferred, deferred again early, accepted after the delay, and
   ]);
 });
 
+test("no part of a second of the delay is given away, whatever the times are rounded to", async () => {
+  const on = scene();
+  on.clock.now += 0.9;
+  assert.equal(await ask(on), "DEFER_IF_PERMIT 4.2.0 Greylisted for 301 seconds");
+  on.clock.now += 299.2;
+  assert.equal(await ask(on), "DEFER_IF_PERMIT 4.2.0 Greylisted for 1 seconds");
+  on.clock.now += 1;
+  assert.match(await ask(on), /^PREPEND X-Greylist: delayed 300 seconds /);
+});
+
 test("a neighbour in the same network retries for the client", async () => {
   const on = scene();
   await ask(on);

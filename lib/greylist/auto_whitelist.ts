@@ -5,15 +5,18 @@
  * 1. A client is its network (triplet.ts). What counts is that one of its triplets passes for the first
  *    time, but at most once an hour: one burst of mail is one proof.
  * 2. With as many as `auto-whitelist` says it is whitelisted, until max-age after its last use.
- * 3. Use is written down once an hour at most. A time in the future counts as now.
+ * 3. Use is written down once an hour at most.
+ *
+ * Times are rounded, times in the future count as now, and only an entry's own time tells how old it is,
+ * all as in decide.ts.
  */
-import { renewalSeconds } from "./decide.ts";
+import { isAhead, renewalSeconds, wholeSeconds } from "./decide.ts";
 
-/** What is kept of a client. Times are UNIX seconds. */
+/** What is kept of a client. */
 export interface ClientEntry {
   /** How many of its triplets have passed, counted hour by hour. */
   readonly passes: number;
-  /** When it was last written down, be it for a pass or for a use. */
+  /** When it was last written down, be it for a pass or for a use; whole UNIX seconds, rounded up. */
   readonly seen: number;
 }
 
@@ -26,7 +29,10 @@ export interface AutoWhitelistRules {
 /** How often, in seconds, a pass is counted. */
 export const countingSeconds = 3600;
 
-/** Whether a client with this entry is whitelisted at `now`; `write` then, when its use is to be stored. */
+/**
+ * Whether a client with this entry is whitelisted at `now` (UNIX seconds; fractions count); `write` then,
+ * when its use is to be stored.
+ */
 export function whitelisted(
   entry: ClientEntry | undefined,
   now: number,
@@ -34,8 +40,8 @@ export function whitelisted(
 ): { readonly write?: ClientEntry } | undefined {
   if (rules.passes === 0 || entry === undefined || entry.passes < rules.passes) return undefined;
   if (now - entry.seen > rules.maxAgeSeconds) return undefined;
-  const current = now >= entry.seen && now - entry.seen < renewalSeconds;
-  return current ? {} : { write: { passes: entry.passes, seen: now } };
+  const current = !isAhead(entry.seen, now) && now - entry.seen < renewalSeconds;
+  return current ? {} : { write: { passes: entry.passes, seen: wholeSeconds(now) } };
 }
 
 /** The entry to store when a triplet of the client passes for the first time; undefined: it stays. */
@@ -46,10 +52,10 @@ export function credit(
 ): ClientEntry | undefined {
   if (rules.passes === 0) return undefined;
   if (entry === undefined || now - entry.seen > rules.maxAgeSeconds) {
-    return { passes: 1, seen: now };
+    return { passes: 1, seen: wholeSeconds(now) };
   }
-  if (now >= entry.seen && now - entry.seen < countingSeconds) return undefined;
-  return { passes: entry.passes + 1, seen: now };
+  if (!isAhead(entry.seen, now) && now - entry.seen < countingSeconds) return undefined;
+  return { passes: entry.passes + 1, seen: wholeSeconds(now) };
 }
 
 /** How long, in seconds, an entry is worth keeping. */

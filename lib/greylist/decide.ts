@@ -11,9 +11,15 @@
  * 4. Passed: pass. Its life begins anew, which is written down once an hour at most.
  * 5. A time in the future (clocks of several servers differ, and are set back) counts as now, and is
  *    written down as now: otherwise the mail would be held until that time has come.
+ *
+ * Entries hold whole seconds, rounded up, and are compared with a time that is not rounded: so nothing
+ * passes before the delay is really over, and everything within a second after that. A time less than
+ * a second ahead is therefore none in the future.
+ *
+ * How old an entry is, only its own times tell: a store may keep it for longer than it was asked to.
  */
 
-/** What is kept of a triplet. Times are UNIX seconds. */
+/** What is kept of a triplet. Times are whole UNIX seconds, rounded up. */
 export type Entry =
   | { readonly state: "waiting"; readonly first: number }
   /** `seen`: when it was last written down as used. */
@@ -37,13 +43,13 @@ export type Decision =
   | {
     readonly verdict: "defer";
     readonly reason: "early-retry";
-    /** Seconds until an attempt will pass. */
+    /** Whole seconds after which an attempt will pass. */
     readonly missing: number;
     readonly write?: Write;
   }
   | {
     readonly verdict: "pass";
-    /** Set when it passes for the first time: seconds since the first attempt. */
+    /** Set when it passes for the first time: whole seconds since the first attempt. */
     readonly waited?: number;
     readonly write?: Write;
   };
@@ -51,38 +57,56 @@ export type Decision =
 /** How often, in seconds, the use of a passed entry is written down. */
 export const renewalSeconds = 3600;
 
-/** Decides about a triplet with this entry at `now` (UNIX seconds). */
+/** A time as it is stored. */
+export function wholeSeconds(time: number): number {
+  return Math.ceil(time);
+}
+
+/** Whether a stored time is in the future: rounding alone puts one less than a second ahead. */
+export function isAhead(stored: number, now: number): boolean {
+  return stored >= now + 1;
+}
+
+/** Decides about a triplet with this entry at `now` (UNIX seconds; fractions count). */
 export function decide(entry: Entry | undefined, now: number, rules: Rules): Decision {
   if (entry?.state === "passed" && now - entry.seen <= rules.maxAgeSeconds) {
-    const current = now >= entry.seen && now - entry.seen < renewalSeconds;
+    const current = !isAhead(entry.seen, now) && now - entry.seen < renewalSeconds;
     if (current) return { verdict: "pass" };
     return { verdict: "pass", write: passed(entry.first, now, rules) };
   }
   if (entry?.state === "waiting" && now - entry.first <= rules.retryWindowSeconds) {
-    if (now < entry.first) {
-      const write = waiting(now, rules);
-      return { verdict: "defer", reason: "early-retry", missing: rules.delaySeconds, write };
+    if (isAhead(entry.first, now)) {
+      return { verdict: "defer", reason: "early-retry", ...waiting(now, rules) };
     }
-    const age = now - entry.first;
-    if (age >= rules.delaySeconds) {
-      return { verdict: "pass", waited: age, write: passed(entry.first, now, rules) };
-    }
-    return { verdict: "defer", reason: "early-retry", missing: rules.delaySeconds - age };
+    const missing = missingSeconds(entry.first, now, rules);
+    if (missing > 0) return { verdict: "defer", reason: "early-retry", missing };
+    const waited = Math.floor(Math.max(0, now - entry.first));
+    return { verdict: "pass", waited, write: passed(entry.first, now, rules) };
   }
-  const write = waiting(now, rules);
-  return { verdict: "defer", reason: "new", missing: rules.delaySeconds, write };
+  return { verdict: "defer", reason: "new", ...waiting(now, rules) };
 }
 
-// The store may drop an entry a moment after its time to live began, so one second is added: an
-// attempt at the very end of the retry window is still within it.
-function waiting(first: number, rules: Rules): Write {
-  return { entry: { state: "waiting", first }, ttlSeconds: rules.retryWindowSeconds + 1 };
+/** How long until an attempt will pass, rounded up; 0: it passes now. */
+function missingSeconds(first: number, now: number, rules: Rules): number {
+  const age = Math.max(0, now - first);
+  return age < rules.delaySeconds ? Math.ceil(first + rules.delaySeconds - now) : 0;
 }
 
-function passed(first: number, seen: number, rules: Rules): Write {
+/** A first attempt at `now`. */
+function waiting(now: number, rules: Rules): { readonly missing: number; readonly write: Write } {
+  const first = wholeSeconds(now);
+  return {
+    missing: missingSeconds(first, now, rules),
+    // The store may drop an entry a moment after its time to live began, so one second is added: an
+    // attempt at the very end of the retry window is still within it.
+    write: { entry: { state: "waiting", first }, ttlSeconds: rules.retryWindowSeconds + 1 },
+  };
+}
+
+function passed(first: number, now: number, rules: Rules): Write {
   // What is written down may be older than the last use by as much as the renewal interval.
   const ttlSeconds = rules.maxAgeSeconds + renewalSeconds;
-  return { entry: { state: "passed", first, seen }, ttlSeconds };
+  return { entry: { state: "passed", first, seen: wholeSeconds(now) }, ttlSeconds };
 }
 
 /** The stored form of an entry: `w first` or `p first seen`. Another letter may follow one day. */

@@ -65,7 +65,7 @@ export interface PolicyOptions {
 export interface PolicyParts {
   readonly store: Store;
   readonly log: Log;
-  /** The time, in UNIX seconds. */
+  /** The time, in UNIX seconds; fractions count. */
   readonly now: () => number;
   /** The transactions that have their header; kept when the options change. */
   readonly instances: Instances;
@@ -102,7 +102,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
   async function answer(request: PolicyRequest): Promise<Action> {
     if (request.get("protocol_state") !== "RCPT") return nothingToSay(request, "not at RCPT");
     if (request.get("sasl_username")) return nothingToSay(request, "authenticated client");
-    const now = Math.floor(parts.now());
+    const now = parts.now();
     try {
       return act(listed(request) ?? await ask(request, now), request, now);
     } catch (error) {

@@ -93,10 +93,11 @@ async function exchange(host: MailHost, { who, mail, send }: Correspondent): Pro
   const since = performance.now();
   const secondsPass = (seconds: number) =>
     waitFor(`${seconds} s to pass`, () => performance.now() > since + seconds * 1000);
-  // Over a second later, so that it would be seen if it started the delay again.
-  await secondsPass(1.2);
+  // So much later that it would be seen if it started the delay again.
+  await secondsPass(2.2);
   await isDeferred("early retry");
-  await secondsPass(DELAY_SECONDS);
+  // Times are rounded up: the delay may be a second longer, never shorter.
+  await secondsPass(DELAY_SECONDS + 1);
 
   for (const [id, headers] of [["retry", 1], ["next mail", 0]] as const) {
     const attempt = await deliver(id);

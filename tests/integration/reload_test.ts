@@ -27,11 +27,11 @@ const fromExample = () => request({ client_name: "mx.example.org" });
 
 test("SIGHUP makes new settings effective on connections that are open", async (t) => {
   const on = await daemonWithFiles(t, "delay = 300s\n", "");
-  assert.match(await on.postfix.ask(fromExample()), /in 300 seconds/);
+  assert.match(await on.postfix.ask(fromExample()), /in 30[01] seconds/);
   on.write("conf", `whitelist-clients = ${on.files.list}\ndelay = 600s\n`);
   on.daemon.child.kill("SIGHUP");
   await on.said("took the new configuration");
-  assert.match(await on.postfix.ask(fromExample()), /in (?:600|599|59\d) seconds/);
+  assert.match(await on.postfix.ask(fromExample()), /in (?:60[01]|59\d) seconds/);
 });
 
 test("with a configuration that is wrong SIGHUP changes nothing and tells every problem", async (t) => {
@@ -41,7 +41,7 @@ test("with a configuration that is wrong SIGHUP changes nothing and tells every 
   await on.said("what was read before stays in force");
   assert.match(on.daemon.stderr(), /greylist\.conf:1: Cannot parse delay: /);
   assert.match(on.daemon.stderr(), /greylist\.conf:2: no such setting: "mood"/);
-  assert.match(await on.postfix.ask(fromExample()), /in 300 seconds/);
+  assert.match(await on.postfix.ask(fromExample()), /in 30[01] seconds/);
 });
 
 test("a list that changes on disk is taken without being asked, and one that is wrong is not", async (t) => {

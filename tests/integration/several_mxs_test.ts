@@ -14,7 +14,7 @@ test("two daemons with one memcached see each other's entries at once", async (t
   assert.match(await two.ask(request({ instance: "2" })), deferred);
   // The line follows the answer.
   await waitFor("the second one's line", () => mx2.stderr().includes("reason=early-retry"));
-  await new Promise((resolve) => setTimeout(resolve, 2100));
+  await new Promise((resolve) => setTimeout(resolve, 3100));
   assert.match(await two.ask(request({ instance: "3" })), /^action=PREPEND X-Greylist: /);
   assert.equal(await one.ask(request({ instance: "4" })), dunno);
 });
