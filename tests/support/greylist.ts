@@ -29,12 +29,12 @@ export const program: readonly string[] = executable !== undefined
   ? [path.resolve(executable)]
   : script("main.ts");
 
-/** Words that start a script of this checkout as the program's source is started. */
+/** Words that start a script, of this checkout unless its path is absolute, as the program's source is started. */
 export function script(file: string): readonly string[] {
   const run = testsRunUnderBun
     ? [process.execPath]
     : [process.execPath, "run", "--quiet", "--no-check", ...permissions];
-  return [...run, path.join(root, file)];
+  return [...run, path.resolve(root, file)];
 }
 
 /** The environment of a program under test. */
@@ -47,14 +47,18 @@ export function environment(): Record<string, string> {
   return env;
 }
 
-/** Starts the program; `wrapper` is a command in front of it that becomes it. */
+/**
+ * Starts the program, or another one; `wrapper` is a command in front of it that becomes it, or what env(1)
+ * is to set for it.
+ */
 export function startProgram(
   t: Cleanup,
   args: readonly string[],
   wrapper: readonly string[] = [],
+  words: readonly string[] = program,
 ): Running {
   // Through env(1): node:child_process in Deno rewrites the arguments of what it knows to be Deno.
-  return start(t, "env", [...wrapper, ...program, ...args], { env: environment() });
+  return start(t, "env", [...wrapper, ...words, ...args], { env: environment() });
 }
 
 /** A daemon that listens. */
@@ -68,10 +72,11 @@ export async function startDaemon(
   t: Cleanup,
   args: readonly string[],
   wrapper: readonly string[] = [],
+  words: readonly string[] = program,
 ): Promise<DaemonUnderTest> {
   const defaults = [["--listen", "inet:127.0.0.1:0"], ["--store", "memory"]];
   const missing = defaults.filter(([flag]) => flag !== undefined && !args.includes(flag)).flat();
-  const running = startProgram(t, ["--mode", "daemon", ...missing, ...args], wrapper);
+  const running = startProgram(t, ["--mode", "daemon", ...missing, ...args], wrapper, words);
   const listening = /listening on (.+), with the state in /;
   let status: number | string | undefined;
   void running.exited.then((value) => status = value);

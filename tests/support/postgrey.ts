@@ -1,14 +1,13 @@
 /**
- * A real postgrey for tests: on a unix socket in a folder of its own, with a clock that each request
- * sets through its attribute policy_test_time, always ended. Needs the Debian package postgrey.
+ * A real postgrey for tests: on a unix socket in a folder of its own, always ended. `ask` sets its clock with
+ * each request, through the attribute policy_test_time. Needs the Debian package postgrey.
  */
 import { Buffer } from "node:buffer";
-import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as net from "node:net";
-import * as os from "node:os";
 import * as path from "node:path";
-import { type Cleanup, start, waitFor } from "./process.ts";
+import { atEnd, type Cleanup, memoryFolder, type Running, start } from "./process.ts";
+import { tempDir, user, waitFor } from "./process.ts";
 
 const PROGRAM = "/usr/sbin/postgrey";
 
@@ -18,9 +17,14 @@ export interface PostgreyOptions {
   /** The text of its lists; empty when left out. */
   readonly clients?: string;
   readonly recipients?: string;
+  /** What env(1) is to set for it. */
+  readonly env?: readonly string[];
 }
 
 export interface Postgrey {
+  /** `unix:/path` */
+  readonly endpoint: string;
+  readonly pid: number;
   /** Its answer to a request at this time, without `action=`; undefined when it closes instead. */
   ask(attributes: ReadonlyMap<string, string>, now: number): Promise<string | undefined>;
   /** What it has logged so far. It logs before it answers, but a line may arrive a little later. */
@@ -33,48 +37,48 @@ export async function startPostgrey(t: Cleanup, options: PostgreyOptions = {}): 
   if (!fs.existsSync(PROGRAM)) {
     throw new Error(`${PROGRAM} is not there: apt-get install --no-install-recommends postgrey`);
   }
-  // In memory where that is possible: its database waits for the disk at every request.
-  const memory = "/dev/shm";
-  const dir = fs.mkdtempSync(
-    path.join(fs.existsSync(memory) ? memory : os.tmpdir(), "greylist-test-"),
-  );
+  // Its database waits for the disk at every request.
+  const dir = tempDir(t, memoryFolder());
   const socket = path.join(dir, "socket");
   const file = (name: string, text: string) => {
     const whole = path.join(dir, name);
     fs.writeFileSync(whole, Buffer.from(text, "latin1"));
     return whole;
   };
-  const running = start(t, PROGRAM, [
+  const { name, group } = user();
+  const running = start(t, "env", [
+    ...options.env ?? [],
+    PROGRAM,
     `--unix=${socket}`,
     `--dbdir=${dir}`,
-    `--user=${id("-un")}`,
-    `--group=${id("-gn")}`,
+    `--user=${name}`,
+    `--group=${group}`,
     `--whitelist-clients=${file("whitelist_clients", options.clients ?? "")}`,
     `--whitelist-recipients=${file("whitelist_recipients", options.recipients ?? "")}`,
     ...options.args ?? [],
   ]);
-  // After its end, and not before: it writes until then.
-  t.after(async () => {
-    await running.stop();
-    fs.rmSync(dir, { recursive: true, force: true });
-  });
+  atEnd(t, () => stopNetServer(running, socket));
   await waitFor("postgrey to listen", () => canConnect(socket)).catch((error) => {
     throw new Error(`${error.message}\n${running.stderr()}`);
   });
   return {
+    endpoint: `unix:${socket}`,
+    pid: running.pid,
     ask: (attributes, now) => ask(socket, attributes, now),
     lines: () => running.stderr().split("\n").slice(0, -1),
-    stop: async () => void await running.stop(),
+    stop: () => stopNetServer(running, socket),
   };
 }
 
-/** What id(1) says; os.userInfo() of Bun only knows what the environment says. */
-function id(option: string): string {
-  return execFileSync("id", [option], { encoding: "utf8" }).trim();
+/** Ends a Net::Server: a signal that comes just before it waits for requests is only seen with the next request. */
+export async function stopNetServer(running: Running, socket: string): Promise<void> {
+  const waking = setInterval(() => void canConnect(socket), 200);
+  await running.stop();
+  clearInterval(waking);
 }
 
-/** Rarely, Deno reports neither success nor failure while postgrey is about to listen: ask again. */
-function canConnect(socket: string): Promise<boolean> {
+/** Rarely, Deno reports neither success nor failure while a server is about to listen: ask again. */
+export function canConnect(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
     const connection = net.connect(socket);
     const settle = (connected: boolean) => {

@@ -1,5 +1,5 @@
 /** What tests that start programs share: temporary folders, free ports, processes that always end. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as net from "node:net";
 import * as os from "node:os";
@@ -28,11 +28,22 @@ export function atEnd(t: Cleanup, fn: () => void | Promise<void>): void {
 }
 
 /** A folder that is gone when the test ends. Mode 0755, so that other users can reach into it. */
-export function tempDir(t: Cleanup): string {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), "greylist-test-"));
+export function tempDir(t: Cleanup, parent: string = os.tmpdir()): string {
+  const dir = fs.mkdtempSync(path.join(parent, "greylist-test-"));
   fs.chmodSync(dir, 0o755);
   atEnd(t, () => fs.rmSync(dir, { recursive: true, force: true }));
   return dir;
+}
+
+/** Where temporary files are in memory, if there is such a place. */
+export function memoryFolder(): string {
+  return fs.existsSync("/dev/shm") ? "/dev/shm" : os.tmpdir();
+}
+
+/** Who runs the tests, as id(1) says; os.userInfo() of Bun only knows what the environment says. */
+export function user(): { readonly name: string; readonly group: string } {
+  const id = (option: string) => execFileSync("id", [option], { encoding: "utf8" }).trim();
+  return { name: id("-un"), group: id("-gn") };
 }
 
 /** A TCP port of 127.0.0.1 that was free a moment ago. */
