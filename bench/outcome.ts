@@ -1,0 +1,111 @@
+/**
+ * The same traffic through greylist, its first release, postgrey and sqlgrey, each with its defaults and by the same
+ * faked clock: real mail that waits, and bots that get in. Exit status 1 if greylist misses what it has to reach.
+ *
+ *     deno task bench:outcome [--write]    --write: also into doc/what-it-costs.md and tests/outcome/measured.json
+ *
+ * Needs the Debian packages postgrey, sqlgrey, libdbd-sqlite3-perl and libfaketime. PROGRAM_UNDER_TEST=dist/greylist
+ * for the binary. The release takes part where the history of this checkout has it.
+ */
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { cases } from "../tests/outcome/cases.ts";
+import { missed } from "../tests/outcome/judge.ts";
+import type { Outcome } from "../tests/outcome/play.ts";
+import { type Contender, greylist, playOn, postgrey, sqlgrey } from "../tests/outcome/servers.ts";
+import { type Measured, outcomeOf, tables, targetIn } from "../tests/outcome/table.ts";
+import { script } from "../tests/support/greylist.ts";
+import { type Cleanup, tempDir } from "../tests/support/process.ts";
+
+const release = { version: "0.1.0", commit: "76b831f" };
+const root = fileURLToPath(new URL("../", import.meta.url));
+const document = path.join(root, "doc/what-it-costs.md");
+const measurements = path.join(root, "tests/outcome/measured.json");
+
+const measured = await inScope(measure);
+say(tables(measured));
+const misses = cases.flatMap((each) => {
+  const problems = missed(targetIn(measured, each), outcomeOf(measured, each, "greylist"));
+  return problems.map((problem) => `${each.title}: ${problem}`);
+});
+say(misses.length === 0 ? "\nok" : `\nMISSED:\n${misses.join("\n")}`);
+if (process.argv.includes("--write")) write(measured);
+process.exit(misses.length === 0 ? 0 : 1);
+
+async function measure(t: Cleanup): Promise<Measured> {
+  const contenders = new Map<string, Contender>([["greylist", greylist()]]);
+  const released = await releaseIn(tempDir(t));
+  if (released !== undefined) contenders.set(release.version, greylist(script(released)));
+  contenders.set("postgrey", postgrey).set("sqlgrey", sqlgrey);
+
+  const outcomes: Record<string, Record<string, Outcome>> = {};
+  for (const each of cases) {
+    const row: Record<string, Outcome> = outcomes[each.title] = {};
+    for (const [name, contender] of contenders) {
+      row[name] = await inScope((t) => playOn(t, contender, each));
+    }
+  }
+  const made = [
+    "greylist of this checkout",
+    ...released === undefined ? [] : [`its release ${release.version}`],
+    `postgrey ${versionOf("/usr/sbin/postgrey")}`,
+    `sqlgrey ${versionOf("/usr/sbin/sqlgrey")} with greymethod smart and SQLite`,
+    "each with its defaults, the time by libfaketime",
+  ].join(", ");
+  return { made, programs: [...contenders.keys()], outcomes };
+}
+
+/** Unpacks the release into a folder, and gives its main.ts; undefined where this history does not reach so far. */
+function releaseIn(folder: string): string | undefined {
+  try {
+    execFileSync("git", ["-C", root, "cat-file", "-e", `${release.commit}^{commit}`], {
+      stdio: "ignore",
+    });
+  } catch {
+    return undefined;
+  }
+  const options = { maxBuffer: 2 ** 26 };
+  const archive = execFileSync("git", ["-C", root, "archive", release.commit], options);
+  execFileSync("tar", ["-x", "-C", folder], { input: archive });
+  const main = path.join(folder, "main.ts");
+  // Its packages, while the clock is right.
+  execFileSync("env", [process.execPath, "cache", "--quiet", main], { cwd: folder });
+  return main;
+}
+
+function versionOf(program: string): string {
+  return /[\d.]+/.exec(execFileSync(program, ["--version"], { encoding: "latin1" }))?.[0] ?? "";
+}
+
+/** What tests get from their runner: things that are ended when the function is over. */
+async function inScope<T>(run: (t: Cleanup) => T | Promise<T>): Promise<T> {
+  const cleanups: (() => void | Promise<void>)[] = [];
+  try {
+    return await run({ after: (cleanup) => void cleanups.push(cleanup) });
+  } finally {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  }
+}
+
+function write(measured: Measured): void {
+  // An outcome a line.
+  const json = JSON.stringify(measured, undefined, 2)
+    .replace(/\{\s+"delayed"[^}]*\}/g, (outcome) => outcome.replace(/\s+/g, " "));
+  fs.writeFileSync(measurements, `${json}\n`);
+  const begin = "<!-- measured: made by `deno task bench:outcome --write` -->";
+  const end = "<!-- measured end -->";
+  const text = fs.readFileSync(document, "utf8");
+  const from = text.indexOf(begin), to = text.indexOf(end);
+  if (from === -1 || to < from) throw new Error(`${document} has no ${begin} … ${end}`);
+  fs.writeFileSync(
+    document,
+    `${text.slice(0, from)}${begin}\n\n${tables(measured)}\n\n${text.slice(to)}`,
+  );
+}
+
+function say(text: string): void {
+  fs.writeSync(1, `${text}\n`);
+}
