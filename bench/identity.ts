@@ -1,0 +1,56 @@
+/**
+ * How well clients are recognised, and how fast:
+ *
+ *     deno task bench:identity [--wrong] [names.tsv]
+ *
+ * prints, for a table of clients, what share of each kind comes out right. `--wrong` lists the others. The
+ * tables are those of tests/identity, where a test holds the shares; doc/identity.md has the numbers.
+ */
+import process from "node:process";
+import { identifyClient } from "../lib/identity/client.ts";
+import { groups, known, poolPairs, readClients, type Share, strangers } from "./identity_shares.ts";
+
+const lists = process.argv.includes("--wrong");
+const [names] = process.argv.slice(2).filter((argument) => argument !== "--wrong");
+const clients = readClients(names ?? new URL("../tests/identity/names.tsv", import.meta.url));
+
+function print(line: string): void {
+  process.stdout.write(line + "\n");
+}
+
+function printShare(what: string, { right, all, wrong }: Share): void {
+  const percent = (100 * right / all).toFixed(1).padStart(5);
+  print(`${percent} %  ${what} (${right} of ${all})`);
+  if (lists) { for (const line of wrong) print(`           ${line}`); }
+}
+
+/** The median of several rounds: other work on this machine lengthens some of them. */
+function microseconds(calls: number, round: () => void): string {
+  const rounds = Array.from({ length: 9 }, () => {
+    const started = performance.now();
+    round();
+    return (performance.now() - started) * 1000 / calls;
+  });
+  return (rounds.sort((a, b) => a - b)[4] ?? NaN).toFixed(1);
+}
+
+print(`${clients.length} clients`);
+printShare("of the pairs of one pool are one", poolPairs(clients));
+printShare(
+  "of access providers' customers are their address",
+  known(clients, ["dynamic"], ["address"]),
+);
+printShare(
+  "of hosting providers' machines are their address or name",
+  known(clients, ["hosting", "shared"], ["address", "name"]),
+);
+printShare(
+  "of ordinary servers are known by name",
+  known(clients, ["single"], ["name", "mailers", "hosts"]),
+);
+printShare("of the pairs of customers are two", strangers(clients));
+printShare("of the groups and names are no customer's and somebody else's", groups(clients));
+const perName = microseconds(clients.length, () => {
+  for (const { name, address } of clients) identifyClient(name, address);
+});
+print(`${perName} µs a client`);

@@ -1,0 +1,110 @@
+/**
+ * What share of the clients of a table, by kind, is recognised as it should be. The table is
+ * tests/identity/names.tsv or another of its form: kind, owner, client_name, client_address, tabs between.
+ *
+ * - pool: mailers of a large sender, which should be one.
+ * - single: an ordinary server, which should be known by its name.
+ * - dynamic: an access provider's customer, who should be known by his address.
+ * - hosting, shared: a hosting provider's machines, each of which should stand for itself.
+ */
+import { readFileSync } from "node:fs";
+import { type Client, identifyClient } from "../lib/identity/client.ts";
+
+interface Row {
+  readonly kind: string;
+  readonly owner: string;
+  readonly name: string;
+  readonly address: string;
+  readonly client: Client;
+}
+
+/** How many of how many; `wrong` lists the others, for people to read. */
+export interface Share {
+  readonly right: number;
+  readonly all: number;
+  readonly wrong: readonly string[];
+}
+
+/** The lines of a table, comments left out, each as its fields. */
+export function readTable(path: string | URL): string[][] {
+  return readFileSync(path, "latin1").split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => line.split("\t"));
+}
+
+export function readClients(path: string | URL): Row[] {
+  return readTable(path).map(([kind = "", owner = "", name = "", address = ""]) => {
+    const client = identifyClient(name, address);
+    if (client === undefined) throw new Error(`${path}: no address: ${address}`);
+    return { kind, owner, name, address, client };
+  });
+}
+
+/** Pairs of mailers of one pool that are one. */
+export function poolPairs(rows: readonly Row[]): Share {
+  let right = 0;
+  let all = 0;
+  const wrong: string[] = [];
+  for (const [owner, pool] of byOwner(rows.filter(({ kind }) => kind === "pool"))) {
+    const pairs = pairsOf(pool);
+    const same = pairs.filter(isOne);
+    all += pairs.length;
+    right += same.length;
+    if (same.length < pairs.length) {
+      wrong.push(`${owner}, ${same.length} of ${pairs.length}: ${pool.map(told).join(", ")}`);
+    }
+  }
+  return { right, all, wrong };
+}
+
+/** Clients of these kinds that are known as one of the wanted ones. */
+export function known(
+  rows: readonly Row[],
+  kinds: readonly string[],
+  wanted: readonly Client["kind"][],
+): Share {
+  const asked = rows.filter(({ kind }) => kinds.includes(kind));
+  const wrong = asked.filter(({ client }) => !wanted.includes(client.kind));
+  return { right: asked.length - wrong.length, all: asked.length, wrong: wrong.map(told) };
+}
+
+/** Pairs of customers of access and hosting providers, on addresses of their own, that are not one. */
+export function strangers(rows: readonly Row[]): Share {
+  const pairs = pairsOf(rows.filter(isCustomer)).filter(([a, b]) =>
+    a.client.addressIdentity !== b.client.addressIdentity
+  );
+  const wrong = pairs.filter(isOne);
+  return { right: pairs.length - wrong.length, all: pairs.length, wrong: wrong.flat().map(told) };
+}
+
+/** Groups and names that a customer shares with nobody of another owner. */
+export function groups(rows: readonly Row[]): Share {
+  const members = Map.groupBy(
+    rows.filter(({ client }) => client.kind !== "address"),
+    ({ client }) => client.identity,
+  );
+  const wrong = [...members.values()].filter((group) =>
+    group.some(isCustomer) && byOwner(group).size > 1
+  );
+  return {
+    right: members.size - wrong.length,
+    all: members.size,
+    wrong: wrong.map((group) => group.map(told).join(", ")),
+  };
+}
+
+const isCustomer = ({ kind }: Row) => ["dynamic", "hosting", "shared"].includes(kind);
+
+const isOne = ([a, b]: readonly [Row, Row]) => a.client.identity === b.client.identity;
+
+function byOwner(rows: readonly Row[]): Map<string, Row[]> {
+  return Map.groupBy(rows, ({ kind, owner, name }) => kind === "single" ? name : owner);
+}
+
+function pairsOf(rows: readonly Row[]): [Row, Row][] {
+  return rows.flatMap((a, i) => rows.slice(0, i).map((b): [Row, Row] => [a, b]));
+}
+
+function told({ name, address, client }: Row): string {
+  return `${name} ${address} is ${client.identity} (step ${client.step}: ${client.reason})`;
+}
