@@ -1,18 +1,31 @@
 /**
- * How well clients are recognised, and how fast:
+ * How well clients and senders are recognised, and how fast:
  *
- *     deno task bench:identity [--wrong] [names.tsv]
+ *     deno task bench:identity [--wrong] [names.tsv [senders.tsv]]
  *
- * prints, for a table of clients, what share of each kind comes out right. `--wrong` lists the others. The
- * tables are those of tests/identity, where a test holds the shares; doc/identity.md has the numbers.
+ * prints, for a table of clients and one of senders, what share of each kind comes out right. `--wrong` lists the
+ * others. Without arguments the tables are those of tests/identity, whose shares are in doc/identity.md.
  */
 import process from "node:process";
 import { identifyClient } from "../lib/identity/client.ts";
-import { groups, known, poolPairs, readClients, type Share, strangers } from "./identity_shares.ts";
+import { normalizeSenderFully } from "../lib/identity/sender.ts";
+import {
+  groups,
+  known,
+  poolPairs,
+  readClients,
+  readStreams,
+  rightStreams,
+  type Share,
+  strangers,
+} from "./identity_shares.ts";
 
 const lists = process.argv.includes("--wrong");
-const [names] = process.argv.slice(2).filter((argument) => argument !== "--wrong");
+const [names, senders] = process.argv.slice(2).filter((argument) => argument !== "--wrong");
 const clients = readClients(names ?? new URL("../tests/identity/names.tsv", import.meta.url));
+const streams = readStreams(
+  senders ?? new URL("../tests/identity/senders.tsv", import.meta.url),
+);
 
 function print(line: string): void {
   process.stdout.write(line + "\n");
@@ -26,12 +39,12 @@ function printShare(what: string, { right, all, wrong }: Share): void {
 
 /** The median of several rounds: other work on this machine lengthens some of them. */
 function microseconds(calls: number, round: () => void): string {
-  const rounds = Array.from({ length: 9 }, () => {
+  const rounds = Array.from({ length: 51 }, () => {
     const started = performance.now();
     round();
     return (performance.now() - started) * 1000 / calls;
   });
-  return (rounds.sort((a, b) => a - b)[4] ?? NaN).toFixed(1);
+  return (rounds.sort((a, b) => a - b)[25] ?? NaN).toFixed(1);
 }
 
 print(`${clients.length} clients`);
@@ -54,3 +67,12 @@ const perName = microseconds(clients.length, () => {
   for (const { name, address } of clients) identifyClient(name, address);
 });
 print(`${perName} µs a client`);
+print(`${streams.length} pairs of senders`);
+printShare("of the streams are one", rightStreams(streams, "one"));
+printShare("of the pairs of people and lists are two", rightStreams(streams, "apart"));
+const perSender = microseconds(streams.length, () => {
+  for (const { recipient, senders: [sender] } of streams) {
+    normalizeSenderFully(sender, { recipient, clientName: "unknown", delimiters: "+" });
+  }
+});
+print(`${perSender} µs a sender`);

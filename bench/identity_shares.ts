@@ -1,6 +1,6 @@
 /**
- * What share of the clients of a table, by kind, is recognised as it should be. The table is
- * tests/identity/names.tsv or another of its form: kind, owner, client_name, client_address, tabs between.
+ * What share of the clients of a table, by kind, is recognised as it should be, and what share of the senders.
+ * The tables are tests/identity/names.tsv and senders.tsv, or others of their form.
  *
  * - pool: mailers of a large sender, which should be one.
  * - single: an ordinary server, which should be known by its name.
@@ -9,6 +9,7 @@
  */
 import { readFileSync } from "node:fs";
 import { type Client, identifyClient } from "../lib/identity/client.ts";
+import { normalizeSenderFully } from "../lib/identity/sender.ts";
 
 interface Row {
   readonly kind: string;
@@ -26,7 +27,7 @@ export interface Share {
 }
 
 /** The lines of a table, comments left out, each as its fields. */
-export function readTable(path: string | URL): string[][] {
+function readTable(path: string | URL): string[][] {
   return readFileSync(path, "latin1").split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"))
     .map((line) => line.split("\t"));
@@ -91,6 +92,33 @@ export function groups(rows: readonly Row[]): Share {
     all: members.size,
     wrong: wrong.map((group) => group.map(told).join(", ")),
   };
+}
+
+/** Two senders: `one` for two mails of a stream, `apart` for two people or lists. */
+export interface Stream {
+  readonly kind: string;
+  readonly form: string;
+  readonly recipient: string;
+  readonly senders: readonly [string, string];
+  /** What came out wrong, for people to read. */
+  readonly wrong: string | undefined;
+}
+
+export function readStreams(path: string | URL): Stream[] {
+  return readTable(path).map(([kind = "", form = "", recipient = "", first = "", second = ""]) => {
+    const context = { recipient, clientName: "unknown", delimiters: "+" };
+    const [a, b] = [first, second].map((sender) => normalizeSenderFully(sender, context));
+    const wrong = (a === b) === (kind === "one")
+      ? undefined
+      : `${first} is ${a}, ${second} is ${b}`;
+    return { kind, form, recipient, senders: [first, second], wrong };
+  });
+}
+
+export function rightStreams(streams: readonly Stream[], kind: string): Share {
+  const asked = streams.filter((stream) => stream.kind === kind);
+  const wrong = asked.flatMap((stream) => stream.wrong ?? []);
+  return { right: asked.length - wrong.length, all: asked.length, wrong };
 }
 
 const isCustomer = ({ kind }: Row) => ["dynamic", "hosting", "shared"].includes(kind);

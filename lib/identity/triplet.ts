@@ -58,9 +58,13 @@ export function lowerCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-function withoutExtension(local: string): string {
-  const plus = local.indexOf("+");
-  return plus > 0 ? local.slice(0, plus) : local;
+/**
+ * The local part without its extension: the first of the delimiters that is found splits, but not at the
+ * beginning (postconf(5), recipient_delimiter).
+ */
+export function withoutExtension(local: string, delimiters = "+"): string {
+  const at = [...local].findIndex((character) => delimiters.includes(character));
+  return at > 0 ? local.slice(0, at) : local;
 }
 
 // prvs=tag=user, or as older versions of the draft had it, prvs=user=tag. A tag is a digit for the key, three

@@ -1,0 +1,96 @@
+/**
+ * The sender as it identifies a stream of mail: what changes from one mail to the next is taken out, so that
+ * the second mail of a newsletter, or of a forwarder, is known. `normalize-senders = full`.
+ *
+ * In this order, in lower case:
+ * 1. tags around the local part, from outside in, as often as they are nested (sender_tags.ts);
+ * 2. the recipient's address inside the local part (VERP): `news-piet=example.org`, `piet===example.org`,
+ *    LISTSERV's `piet**EXAMPLE*-org`;
+ * 3. the `+extension`;
+ * 4. tokens (sender_tokens.ts);
+ * 5. labels left of the registrable domain that have a digit, and, where the client says that it is this
+ *    very host, all of them.
+ *
+ * What is taken out leaves TOKEN. Two senders of letters only, without a tag, stay two.
+ */
+import { hostName } from "./host_name.ts";
+import { registrableDomain } from "./public_suffix.ts";
+import { withoutTag } from "./sender_tags.ts";
+import { TOKEN, withoutTokens } from "./sender_tokens.ts";
+import { lowerCase, splitAddress, withoutExtension } from "./triplet.ts";
+
+/** What the sender is seen with. */
+export interface SenderContext {
+  readonly recipient: string;
+  /** Postfix's client_name. */
+  readonly clientName: string;
+  /** Postfix's recipient_delimiter. */
+  readonly delimiters: string;
+}
+
+// More tags than forwarders put on, and few enough for whoever sends thousands of them.
+const MOST_TAGS = 8;
+
+// What the recipient's address inside the sender has no place beside: it is part of a longer name then.
+const WITHIN = "[0-9a-z\\x80-\\xff\\0]";
+
+/** The normalised sender; a fixed point: doing it twice changes nothing. The null sender stays empty. */
+export function normalizeSenderFully(sender: string, context: SenderContext): string {
+  const { local, domain } = splitAddress(lowerCase(sender));
+  const patterns = recipientPatterns(lowerCase(context.recipient), local, context.delimiters);
+  const host = hostName(context.clientName);
+  return normalizeLocal(local, patterns, MOST_TAGS) + normalizeDomain(domain, host);
+}
+
+/** The registrable domain of a sender; undefined for the null sender, no domain, an address literal. */
+export function senderDomain(sender: string): string | undefined {
+  const name = hostName(splitAddress(sender).domain.slice(1));
+  return name === undefined ? undefined : registrableDomain(name);
+}
+
+function normalizeLocal(local: string, recipients: readonly RegExp[], tagsLeft: number): string {
+  const untagged = withoutTag(local);
+  if (untagged !== undefined) {
+    const { before, domain, local: inside } = untagged;
+    if (tagsLeft === 0) return TOKEN;
+    const rest = normalizeLocal(inside, recipients, tagsLeft - 1);
+    if (before === "") return rest;
+    return `${before}${normalizeDomain(`@${domain}`).slice(1)}=${rest}`;
+  }
+  const anonymous = recipients.reduce((text, pattern) => text.replace(pattern, TOKEN), local);
+  return withoutTokens(withoutExtension(anonymous));
+}
+
+/** The recipient's address, with and without its extension, as senders write it into a local part. */
+function recipientPatterns(recipient: string, local: string, delimiters: string): RegExp[] {
+  const { local: name, domain } = splitAddress(recipient);
+  const [first = "", ...labels] = domain.slice(1).split(".");
+  const names = [...new Set([name, withoutExtension(name, delimiters)])];
+  return names.filter((name) =>
+    name !== "" && first !== "" && local.includes(name) && local.includes(first)
+  ).map((name) => {
+    const at = "(?:[^0-9a-z]{1,3}|[=%]40)";
+    const dot = "(?:[^0-9a-z]{1,2}|[=%]2e)";
+    const text = escaped(name) + at + [first, ...labels].map(escaped).join(dot);
+    return new RegExp(`(?<!${WITHIN})${text}(?!${WITHIN})`, "g");
+  });
+}
+
+function escaped(text: string): string {
+  return text.replace(
+    /[^0-9a-z]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
+}
+
+/** @param domain with the `@` before it, or empty */
+function normalizeDomain(domain: string, clientName?: string): string {
+  const name = domain.slice(1);
+  const registrable = hostName(name) === name ? registrableDomain(name) : undefined;
+  if (registrable === undefined || registrable === name) return domain;
+  const left = name.slice(0, -registrable.length - 1).split(".");
+  const changes = (label: string) => name === clientName || /[0-9]/.test(label);
+  const labels = left.map((label) => changes(label) ? TOKEN : label);
+  const joined = labels.filter((label, i) => label !== TOKEN || labels[i - 1] !== TOKEN);
+  return `@${[...joined, registrable].join(".")}`;
+}

@@ -1,0 +1,50 @@
+/**
+ * Tags that are put around a sender's local part and change from mail to mail, and how they are taken off.
+ *
+ * - BATV (draft-levine-smtp-batv): `prvs=TAG=user`, `prvs=user=TAG`, Sendmail's `prvs=user/TAG`, Barracuda's
+ *   `btv1==TAG==user`, SparkPost's `msprvs1=TAG=user`. A TAG of BATV is a digit for the key, three for the day, and
+ *   six hexadecimal ones; anything else may be somebody's name.
+ * - SRS (libspf2.org): `SRS0=hash=time=domain=user`, `SRS1=hash=hop==hash=time=domain=user`; the first
+ *   separator may be `=`, `+` or `-`, and so may the second one of the pair. The user and the domain that
+ *   the mail was forwarded for stay.
+ *
+ * Byte strings; capitals or not. What is taken off leaves TOKEN where something has to stand.
+ */
+import { TOKEN } from "./sender_tokens.ts";
+
+/** A local part taken apart: what stays before it, and what is inside, perhaps in a domain of its own. */
+export interface Untagged {
+  readonly before: string;
+  readonly domain: string;
+  readonly local: string;
+}
+
+const BATV_TAG = "[0-9]{4}[0-9a-f]{6}";
+const AROUND = [
+  new RegExp(`^prvs=${BATV_TAG}=([^]+)$`, "i"),
+  new RegExp(`^prvs=([^]+)[=/]${BATV_TAG}$`, "i"),
+  /^btv1==[0-9a-f]{6,12}==([^]+)$/i,
+  /^msprvs1=[0-9a-z_-]{8,}=([^]+)$/i,
+];
+
+// The hash and the time, or what we wrote in their place.
+const HASH = `(?:[^=${TOKEN}]+=[^=]{2}|${TOKEN})`;
+const SRS0 = new RegExp(`^srs0[-+=]${HASH}=([^=]+)=([^]+)$`, "i");
+const SRS1 = new RegExp(`^srs1[-+=](?:[^=${TOKEN}]+=)?([^=]+)=[-+=]${HASH}=([^=]+)=([^]+)$`, "i");
+
+/** What is inside the outermost tag, or undefined where there is none. */
+export function withoutTag(local: string): Untagged | undefined {
+  for (const pattern of AROUND) {
+    const inside = pattern.exec(local)?.[1];
+    if (inside !== undefined) return { before: "", domain: "", local: inside };
+  }
+  const srs0 = SRS0.exec(local);
+  if (srs0 !== null) {
+    const [, domain = "", user = ""] = srs0;
+    return { before: `srs0=${TOKEN}=`, domain, local: user };
+  }
+  const srs1 = SRS1.exec(local);
+  if (srs1 === null) return undefined;
+  const [, hop = "", domain = "", user = ""] = srs1;
+  return { before: `srs1=${hop}==${TOKEN}=`, domain, local: user };
+}
