@@ -26,7 +26,7 @@ test("the time to live is exact", async () => {
   assert.equal(store.size, 0, "and what is over is let go of when it is asked for");
 });
 
-test("a full store lets go of what was written longest ago", async () => {
+test("of entries with the same time to live a full store lets go of what was written longest ago", async () => {
   const { store } = subject(3);
   for (const key of ["a", "b", "c", "d"]) await store.put(key, "v", 60, soon());
   assert.equal(await held(store, ["a", "b", "c", "d"]), "b c d");
@@ -51,26 +51,57 @@ test("a store of one entry holds the last one", async () => {
   }
 });
 
-test("the oldest is found whatever was written and deleted in between", async () => {
-  // Compared with the plainest thing that could work, over more writes than an iterator lives for.
+test("a full store lets go of what expires first", async () => {
+  const { store, pass } = subject(3);
+  await store.put("passed", "v", 3600, soon());
+  await store.put("waiting", "v", 60, soon());
+  await store.put("b", "v", 59, soon());
+  await store.put("c", "v", 60, soon());
+  assert.equal(await held(store, ["passed", "waiting", "b", "c"]), "passed waiting c");
+  pass(30);
+  await store.put("waiting", "v", 60, soon());
+  await store.put("d", "v", 60, soon());
+  assert.equal(await held(store, ["passed", "waiting", "c", "d"]), "passed waiting d");
+});
+
+test("a flood of what waits displaces nothing that has passed", async () => {
+  const { store, pass } = subject(200);
+  const passed = Array.from({ length: 100 }, (_, i) => `passed${i}`);
+  for (const key of passed) await store.put(key, "v", 3_024_000, soon());
+  for (let i = 0; i < 10_000; i++) {
+    await store.put(`waiting${i}`, "v", 172_800, soon());
+    if (i % 100 === 0) pass(1);
+  }
+  assert.equal(await held(store, passed), passed.join(" "));
+});
+
+test("the first to expire is found whatever was written and deleted in between", async () => {
+  // Compared with the plainest thing that could work.
   const max = 50;
-  const { store } = subject(max);
-  let model: string[] = [];
-  let random = 1;
+  const { store, pass } = subject(max);
+  let model: { key: string; expires: number }[] = [];
+  let random = 1, now = 0;
   const below = (n: number) => (random = (random * 48271) % 0x7fffffff) % n;
-  for (let i = 0; i < 40_000; i++) {
+  for (let i = 0; i < 20_000; i++) {
     const key = `k${below(120)}`;
-    model = model.filter((k) => k !== key);
+    model = model.filter((entry) => entry.key !== key);
     if (below(5) === 0) {
       await store.delete(key, soon());
     } else {
-      if (model.length === max) model.shift();
-      model.push(key);
-      await store.put(key, "v", 60, soon());
+      const ttl = 10_000 + 10 * below(20);
+      if (model.length === max) {
+        const first = model.reduce((a, b) => b.expires < a.expires ? b : a);
+        model = model.filter((entry) => entry !== first);
+      }
+      model.push({ key, expires: now + ttl });
+      await store.put(key, "v", ttl, soon());
     }
+    if (below(50) === 0) pass(1), now++;
     if (i % 997 === 0) {
       const keys = Array.from({ length: 120 }, (_, k) => `k${k}`);
-      assert.equal(await held(store, keys), keys.filter((k) => model.includes(k)).join(" "));
+      const there = model.filter(({ expires }) => expires > now).map((entry) => entry.key);
+      assert.equal(await held(store, keys), keys.filter((k) => there.includes(k)).join(" "));
+      model = model.filter(({ expires }) => expires > now);
     }
   }
 });
