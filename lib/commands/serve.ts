@@ -69,6 +69,7 @@ function open({ config, secrets }: Setup, log: Log): Promise<Store> {
     observer: log,
     clock: now,
     memoryEntries: config.memoryEntries,
+    keyPrefix: config.keyPrefix,
     ...(secrets.memcached === undefined ? {} : { auth: secrets.memcached }),
   }).catch((error) => {
     // A daemon that cannot start is seen by whoever starts it; of a child of spawn(8) Postfix would only

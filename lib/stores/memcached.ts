@@ -15,7 +15,7 @@ import { formatServer } from "./address.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Credentials } from "./memcached_connection.ts";
 import { RemoteServer } from "./memcached_server.ts";
-import { Rendezvous } from "./rendezvous.ts";
+import { placeOf, Rendezvous } from "./rendezvous.ts";
 import { type Deadline, type Store, StoreError, type StoreObserver, violation } from "./store.ts";
 
 /** The longest time to live that Memcached does not take for a UNIX time (its protocol.txt). */
@@ -32,10 +32,14 @@ export interface MemcachedOptions {
   readonly timeoutMs: number;
   readonly observer: StoreObserver;
   readonly auth?: Credentials;
+  /** What all keys begin with; behind it may stand in braces what chooses the server. */
+  readonly keyPrefix?: string;
 }
 
 export class MemcachedStore implements Store {
   readonly name = "memcached";
+  readonly forgetsBySize = true;
+  readonly #prefixLength: number;
   readonly #servers: readonly RemoteServer[];
   readonly #rendezvous: Rendezvous;
   #closed = false;
@@ -49,6 +53,7 @@ export class MemcachedStore implements Store {
         "Cannot log in to Memcached: wanted a user and a password, one is empty",
       );
     }
+    this.#prefixLength = options.keyPrefix?.length ?? 0;
     const deadlines = new Deadlines();
     this.#servers = servers.map((server) => new RemoteServer(server, options, deadlines));
     this.#rendezvous = new Rendezvous(servers.map(formatServer));
@@ -90,7 +95,8 @@ export class MemcachedStore implements Store {
   }
 
   #server(key: string): RemoteServer {
-    const server = this.#servers[this.#rendezvous.pick(key)];
+    const place = placeOf(key, this.#prefixLength);
+    const server = this.#servers[this.#rendezvous.pick(place)];
     if (server === undefined) throw new Error("a key without a server");
     return server;
   }

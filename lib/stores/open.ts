@@ -15,6 +15,8 @@ export interface StoreOptions {
   readonly memoryEntries?: number;
   /** Memcached's SASL user, for every server; without it nobody logs in, whatever the environment. */
   readonly auth?: { readonly username: string; readonly password: string };
+  /** The setting `key-prefix`. */
+  readonly keyPrefix?: string;
 }
 
 /** Opens the store; rejects with a StoreError when it can be said now that it will not work. */

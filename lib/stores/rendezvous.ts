@@ -14,11 +14,11 @@ export class Rendezvous {
     this.#seeds = servers.map((server) => mix(fnv1a(server)));
   }
 
-  /** The index of the server that keeps `key`. */
-  pick(key: string): number {
+  /** The index of the server that keeps the keys of a place. */
+  pick(place: string): number {
     const seeds = this.#seeds;
     if (seeds.length === 1) return 0;
-    const hash = fnv1a(key);
+    const hash = fnv1a(place);
     let best = -1, heaviest = -1;
     for (let i = 0; i < seeds.length; i++) {
       const weight = mix(hash ^ (seeds[i] ?? 0));
@@ -34,6 +34,18 @@ export class Rendezvous {
   #before(a: number, b: number): boolean {
     return (this.servers[a] ?? "") < (this.servers[b] ?? "");
   }
+}
+
+/**
+ * What of a key chooses the server that keeps it: what is in the braces right behind the prefix, as in Redis
+ * Cluster, so that keys which are wanted together are kept together; or else the whole key.
+ *
+ * @param prefixLength of what all keys begin with, which may have braces of its own
+ */
+export function placeOf(key: string, prefixLength: number): string {
+  if (key[prefixLength] !== "{") return key;
+  const end = key.indexOf("}", prefixLength);
+  return end === -1 ? key : key.slice(prefixLength + 1, end);
 }
 
 /** FNV-1a of the characters, 32 bits. */

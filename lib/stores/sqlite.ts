@@ -35,6 +35,7 @@ const defaultPruning = { everyMs: 30_000, rows: 500 };
 
 export class SqliteStore implements Store {
   readonly name = "sqlite";
+  readonly forgetsBySize = false;
   readonly #reading: Health;
   readonly #writing: Health;
   #open: SqliteFile | undefined;

@@ -5,7 +5,7 @@
  *
  * - Keys are 1 to 250 printable ASCII characters without a space (they are hashes behind a prefix).
  * - Values are byte strings: every character is one byte, U+0000 to U+00FF, and comes back as it went in.
- *   They are 4096 bytes long at most, so that an adapter knows what cannot be one (ours have under 40).
+ *   They are 4096 bytes long at most, so that an adapter knows what cannot be one (ours have under 500).
  * - `get` after `put` gives the value until its time to live is over; after `delete` it gives `undefined`.
  *   A miss is no error. `delete` of a missing key is no error.
  * - A time to live is a whole number of seconds, from 1 up; there is no upper limit that a caller
@@ -31,6 +31,11 @@
 export interface Store {
   /** What it is, for the log: `memory`, `memcached`, `sqlite`. */
   readonly name: string;
+  /**
+   * Whether entries of another class of sizes are forgotten for themselves, as Memcached does it: then what
+   * matters more is kept apart by its size.
+   */
+  readonly forgetsBySize: boolean;
   /** The value stored under `key`, or `undefined`. */
   get(key: string, deadline: Deadline): Promise<string | undefined>;
   /** Stores `value` under `key` for `ttlSeconds`, in place of what was there. */

@@ -6,5 +6,6 @@ import { type Store, StoreError } from "./store.ts";
 
 export function unavailableStore(name: string, why: string): Store {
   const fail = () => Promise.reject(new StoreError(why));
-  return { name, get: fail, put: fail, delete: fail, ping: fail, close: () => Promise.resolve() };
+  const close = () => Promise.resolve();
+  return { name, forgetsBySize: false, get: fail, put: fail, delete: fail, ping: fail, close };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import test from "node:test";
-import { Rendezvous } from "../../lib/stores/rendezvous.ts";
+import { placeOf, Rendezvous } from "../../lib/stores/rendezvous.ts";
 
 const servers = ["10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11211", "10.0.0.4:11211"];
 
@@ -55,5 +55,14 @@ test("servers whose names differ in one character share evenly too", () => {
   for (const name of names) {
     const share = places.filter((place) => place === name).length / keys.length;
     assert.ok(Math.abs(share - 1 / names.length) < 0.015, `${name} has ${share}`);
+  }
+});
+
+test("what is in braces behind the prefix chooses the server, and else the whole key", () => {
+  assert.equal(placeOf("gl1:{abc}sdef", 4), "abc");
+  assert.equal(placeOf("{abc}sdef", 0), "abc");
+  assert.equal(placeOf("{x}gl1:{abc}sdef", 7), "abc");
+  for (const key of ["gl1:abc", "{x}:abc", "gl1:a{b}c", "gl1:{abc"]) {
+    assert.equal(placeOf(key, 4), key);
   }
 });
