@@ -59,9 +59,14 @@ test("a decision is postgrey's fields in postgrey's order", async () => {
 test("what is missing or empty is left out of a decision; what is ours comes last", async () => {
   const { log, flushed } = open();
   const request = mail({ sender: "", client_name: "" });
-  const key = "gl1:0123456789abcdef";
   log.decision({ action: "pass", reason: "client whitelist", request: new Map() });
-  log.decision({ action: "greylist", reason: "new", request, key, store: "memcached" });
+  log.decision({
+    action: "greylist",
+    reason: "new",
+    request,
+    id: "6789abcdef",
+    store: "memcached",
+  });
   assert.deepEqual(await flushed(), [
     "info action=pass, reason=client whitelist",
     "info action=greylist, reason=new, client_address=192.0.2.1, recipient=bob@example.com, " +

@@ -4,7 +4,7 @@
  */
 import * as os from "node:os";
 import { type Command, loadConfig, type Refused, type Secrets, type Sources } from "./config.ts";
-import { keysWith } from "../identity/keys.ts";
+import { subjectsWith } from "../identity/subject.ts";
 import { type Lists, readLists } from "../lists/read.ts";
 import type { PolicyOptions } from "../greylist/policy.ts";
 import { deferralTemplate, headerTemplate } from "../protocol/reply.ts";
@@ -40,12 +40,20 @@ export function policyOptions({ config, secrets, lists }: Setup): PolicyOptions 
       delaySeconds: config.delay,
       retryWindowSeconds: config.retryWindow,
       maxAgeSeconds: config.maxAge,
+      clientPasses: config.autoWhitelist,
+      domainSenders: config.autoWhitelistDomains,
     },
-    autoWhitelist: { passes: config.autoWhitelist, maxAgeSeconds: config.maxAge },
+    senders: config.autoWhitelistSenders === 1,
     lists,
-    identifyBy: config.identifyBy,
-    prefixes: { ipv4: config.ipv4Prefix, ipv6: config.ipv6Prefix },
-    keyOf: keysWith(config.keyPrefix, secrets.key),
+    subjectOf: subjectsWith({
+      clientIdentity: config.clientIdentity,
+      identifyBy: config.identifyBy,
+      normalizeSenders: config.normalizeSenders,
+      recipientDelimiter: config.recipientDelimiter,
+      prefixes: { ipv4: config.ipv4Prefix, ipv6: config.ipv6Prefix },
+      keyPrefix: config.keyPrefix,
+      ...(secrets.key === undefined ? {} : { secret: secrets.key }),
+    }),
     storeTimeoutMilliseconds: config.storeTimeout * 1000,
     onStoreFailure: config.onStoreFailure,
     dryRun: config.dryRun,

@@ -94,6 +94,12 @@ function keyPrefix(text: string): string {
   );
 }
 
+function delimiters(text: string): string {
+  // An @ ends the local part, in which alone they are looked for.
+  if (/^[!-?A-~]*$/.test(text)) return text;
+  throw new RangeError(`want printable ASCII characters without @ and blanks, got "${text}"`);
+}
+
 function deferKeyword(text: string): string {
   if (/^(?:DEFER_IF_PERMIT|DEFER|4\d\d)$/.test(text)) return text;
   throw new RangeError(`want DEFER_IF_PERMIT, DEFER or a 4xx code, got "${text}"`);
@@ -190,6 +196,33 @@ export const settings = {
     help: "what makes two attempts the same; client,recipient leaves the sender out",
     reloadable: true,
   },
+  "client-identity": {
+    takes: "one",
+    parse: oneOf("name", "network"),
+    fallback: "name",
+    placeholder: "WAY",
+    help:
+      "what a client is known by: its verified name and its address, or its network as in 0.1.0",
+    reloadable: true,
+  },
+  "normalize-senders": {
+    takes: "one",
+    parse: oneOf("full", "postgrey"),
+    fallback: "full",
+    placeholder: "HOW",
+    help:
+      "what of a sender may change from mail to mail: full, or postgrey for what postgrey takes out",
+    reloadable: true,
+  },
+  "recipient-delimiter": {
+    takes: "one",
+    parse: delimiters,
+    fallback: "+",
+    placeholder: "CHARACTERS",
+    help:
+      "what begins an extension of a recipient, as in Postfix; several: the first that is found",
+    reloadable: true,
+  },
   delay: {
     takes: "one",
     parse: wholeSeconds,
@@ -219,7 +252,7 @@ export const settings = {
     parse: integer(1, 32),
     fallback: "24",
     placeholder: "BITS",
-    help: "how much of an IPv4 address identifies a client",
+    help: "how much of an IPv4 address is a network, for client-identity = network",
     reloadable: true,
   },
   "ipv6-prefix": {
@@ -227,7 +260,23 @@ export const settings = {
     parse: integer(1, 128),
     fallback: "64",
     placeholder: "BITS",
-    help: "how much of an IPv6 address identifies a client",
+    help: "how much of an IPv6 address is a network, for client-identity = network",
+    reloadable: true,
+  },
+  "auto-whitelist-senders": {
+    takes: "one",
+    parse: integer(0, 1),
+    fallback: "1",
+    placeholder: "NUMBER",
+    help: "1: a sender that has passed once from this client passes for every recipient; 0: off",
+    reloadable: true,
+  },
+  "auto-whitelist-domains": {
+    takes: "one",
+    parse: integer(0, 20),
+    fallback: "2",
+    placeholder: "NUMBER",
+    help: "a domain of which so many senders have passed from this client is let through; 0: off",
     reloadable: true,
   },
   "auto-whitelist": {
@@ -236,7 +285,7 @@ export const settings = {
     fallback: "5",
     placeholder: "NUMBER",
     help:
-      "a client of which this many triplets passed, counted once an hour, is let through; 0: off",
+      "an address whose mail came back in so many hours is let through, as long as it does; 0: off",
     reloadable: true,
   },
   "auto-whitelist-except": {
@@ -244,7 +293,7 @@ export const settings = {
     parse: listFile,
     fallback: undefined,
     placeholder: "FILE",
-    help: "lists of clients that never get there, written as whitelist-clients",
+    help: "lists of clients that never earn any of these, written as whitelist-clients",
     reloadable: true,
   },
   "whitelist-clients": {

@@ -1,123 +1,270 @@
 /**
- * Greylisting itself: what to do about a triplet, given what is known of it and the time. Pure.
+ * Greylisting itself: what to answer, and what to write, given all that is known of a request and the time.
+ * Pure; doc/design.md tells the same in words.
  *
- * An entry is either waiting (seen, not yet passed) or passed.
+ * A client has one identity or two (the name that says who it is, and its address). Records of senders (S)
+ * and triplets (T) stand under each; those of 0.1.0 (N) under its own keys.
  *
- * 1. No entry, one waiting for longer than the retry window, or one passed longer than max-age ago:
- *    the triplet is new. `first` is now; defer.
- * 2. Waiting for less than the delay: defer, and leave `first` alone, so that a client that retries
- *    often is not punished for it.
- * 3. Waiting for at least the delay: pass, for the first time.
- * 4. Passed: pass. Its life begins anew, which is written down once an hour at most.
- * 5. A time in the future (clocks of several servers differ, and are set back) counts as now, and is
- *    written down as now: otherwise the mail would be held until that time has come.
+ * 1. A sender that has passed (S), a domain (D), a client (C), a network in the auto-whitelist of 0.1.0:
+ *    pass. Its use is written down once an hour at most: every S that was found, or else what let it pass.
+ * 2. A triplet that has passed: pass. One of 0.1.0 is taken over, as S where that can be earned.
+ * 3. Of the triplets that wait, and are within the retry window, the earliest counts. Younger than the
+ *    delay: defer, and leave it alone, so that a client that retries often is not punished for it.
+ * 4. At least as old: pass, for the first time. S is written under every identity, and its triplets are
+ *    taken away, so that each counts once; where S cannot be earned they are kept as passed. It counts for
+ *    the client and for the sender's domain.
+ * 5. Otherwise it is new: a waiting T under every identity; defer.
  *
- * Entries hold whole seconds, rounded up, and are compared with a time that is not rounded: so nothing
- * passes before the delay is really over, and everything within a second after that. A time less than
- * a second ahead is therefore none in the future.
- *
- * How old an entry is, only its own times tell: a store may keep it for longer than it was asked to.
+ * - The first attempt is kept as the next whole second, and compared with the time as it is: nobody is let
+ *   through early.
+ * - A first attempt in the future (clocks of several servers differ, and are set back) counts as now, and
+ *   is written down as now: otherwise the mail would be held until that time has come.
  */
+import type { ClientRecord, DomainRecord, SenderRecord, TripletRecord } from "./records.ts";
+import type { ReleaseClient, ReleaseTriplet } from "./release.ts";
+import {
+  afterEvent,
+  afterSender,
+  type ClientEvent,
+  clientIsTrusted,
+  counts,
+  domainIsTrusted,
+  isAhead,
+  type TrustRules,
+  usedAt,
+  wantsRenewal,
+  wholeSeconds,
+} from "./trust.ts";
 
-/** What is kept of a triplet. Times are whole UNIX seconds, rounded up. */
-export type Entry =
-  | { readonly state: "waiting"; readonly first: number }
-  /** `seen`: when it was last written down as used. */
-  | { readonly state: "passed"; readonly first: number; readonly seen: number };
-
-/** The times that decide, in seconds. */
-export interface Rules {
+/** The times that decide, in seconds, and what trust is earned with. */
+export interface Rules extends TrustRules {
   readonly delaySeconds: number;
   readonly retryWindowSeconds: number;
-  readonly maxAgeSeconds: number;
 }
 
-/** An entry to store, and for how long it is worth keeping. */
-export interface Write {
-  readonly entry: Entry;
-  readonly ttlSeconds: number;
+/** What the store has. `senders` and `triplets` hold one record for each identity. */
+export interface Known {
+  readonly senders: readonly (SenderRecord | undefined)[];
+  readonly triplets: readonly (TripletRecord | undefined)[];
+  readonly domain: DomainRecord | undefined;
+  /** Undefined: out of reach, or not to be asked; which is not the same as having none. */
+  readonly client: { readonly record: ClientRecord | undefined } | undefined;
+  readonly releaseTriplet: ReleaseTriplet | undefined;
+  readonly releaseClient: ReleaseClient | undefined;
 }
+
+/** What this request can earn. What it cannot earn was not asked for either. */
+export interface Earnings {
+  readonly sender: boolean;
+  /** The hash of the sender, to count for its domain; undefined: it does not. */
+  readonly domainSender: string | undefined;
+}
+
+/** A record to write, or (undefined) to take away. `identity` is an index into the identities. */
+export type Change =
+  | { readonly kind: "sender"; readonly identity: number; readonly record: SenderRecord }
+  | {
+    readonly kind: "triplet";
+    readonly identity: number;
+    readonly record: TripletRecord | undefined;
+  }
+  | { readonly kind: "domain"; readonly record: DomainRecord }
+  | { readonly kind: "client"; readonly record: ClientRecord };
+
+export type PassReason = "sender AWL" | "domain AWL" | "client AWL" | "triplet found";
 
 export type Decision =
-  | { readonly verdict: "defer"; readonly reason: "new"; readonly missing: number; write: Write }
   | {
     readonly verdict: "defer";
-    readonly reason: "early-retry";
+    readonly reason: "new" | "early-retry";
     /** Whole seconds after which an attempt will pass. */
     readonly missing: number;
-    readonly write?: Write;
+    readonly changes: readonly Change[];
   }
   | {
     readonly verdict: "pass";
-    /** Set when it passes for the first time: whole seconds since the first attempt. */
+    readonly reason: PassReason;
+    /** Whole seconds since the first attempt, when it has waited. */
     readonly waited?: number;
-    readonly write?: Write;
+    readonly changes: readonly Change[];
   };
 
-/** How often, in seconds, the use of a passed entry is written down. */
-export const renewalSeconds = 3600;
+/** Decides at `now` (UNIX seconds, with their fraction). */
+export function decide(known: Known, earns: Earnings, now: number, rules: Rules): Decision {
+  const { triplets, releaseTriplet } = known;
+  const trust = trustIn(known, now, rules);
+  if (trust !== undefined) return passTrusted(trust, known, now, rules);
 
-/** A time as it is stored. */
-export function wholeSeconds(time: number): number {
-  return Math.ceil(time);
-}
-
-/** Whether a stored time is in the future: rounding alone puts one less than a second ahead. */
-export function isAhead(stored: number, now: number): boolean {
-  return stored >= now + 1;
-}
-
-/** Decides about a triplet with this entry at `now` (UNIX seconds; fractions count). */
-export function decide(entry: Entry | undefined, now: number, rules: Rules): Decision {
-  if (entry?.state === "passed" && now - entry.seen <= rules.maxAgeSeconds) {
-    const current = !isAhead(entry.seen, now) && now - entry.seen < renewalSeconds;
-    if (current) return { verdict: "pass" };
-    return { verdict: "pass", write: passed(entry.first, now, rules) };
+  const passed = triplets.map((triplet) =>
+    triplet?.state === "passed" && counts(triplet, now, rules.maxAgeSeconds) ? triplet : undefined
+  );
+  if (passed.some((triplet) => triplet !== undefined)) {
+    return {
+      verdict: "pass",
+      reason: "triplet found",
+      changes: renewed("triplet", passed, now, rules),
+    };
   }
-  if (entry?.state === "waiting" && now - entry.first <= rules.retryWindowSeconds) {
-    if (isAhead(entry.first, now)) {
-      return { verdict: "defer", reason: "early-retry", ...waiting(now, rules) };
-    }
-    const missing = missingSeconds(entry.first, now, rules);
-    if (missing > 0) return { verdict: "defer", reason: "early-retry", missing };
-    const waited = Math.floor(Math.max(0, now - entry.first));
-    return { verdict: "pass", waited, write: passed(entry.first, now, rules) };
+  if (releaseTriplet?.state === "passed" && now - releaseTriplet.seen <= rules.maxAgeSeconds) {
+    const changes = remembered(releaseTriplet.first, known, earns, now, rules);
+    return { verdict: "pass", reason: "triplet found", changes };
   }
-  return { verdict: "defer", reason: "new", ...waiting(now, rules) };
+
+  const first = firstAttempt([...triplets, releaseTriplet], now, rules);
+  if (first === undefined) return defer("new", known, now, rules);
+  if (isAhead(first, now)) return defer("early-retry", known, now, rules);
+  const missing = missingSeconds(first, now, rules);
+  if (missing > 0) return { verdict: "defer", reason: "early-retry", missing, changes: [] };
+  const changes = [
+    ...remembered(first, known, earns, now, rules),
+    ...countedForClient("returned", known, now, rules),
+    ...countedForDomain(known, earns, now, rules),
+  ];
+  return { verdict: "pass", reason: "triplet found", waited: waitedSince(first, now), changes };
 }
 
-/** How long until an attempt will pass, rounded up; 0: it passes now. */
+/** What lets the mail pass whatever its triplet is: the reason, and how its use is written down. */
+function trustIn(
+  known: Known,
+  now: number,
+  rules: Rules,
+): { readonly reason: PassReason; readonly renewal: readonly Change[] } | undefined {
+  const { domain, client, releaseClient } = known;
+  const senders = known.senders.map((sender) =>
+    sender !== undefined && counts(sender, now, rules.maxAgeSeconds) ? sender : undefined
+  );
+  if (senders.some((sender) => sender !== undefined)) {
+    return { reason: "sender AWL", renewal: renewed("sender", senders, now, rules) };
+  }
+  if (domainIsTrusted(domain, now, rules)) {
+    const record = { ...domain, ...usedAt(now, rules.maxAgeSeconds) };
+    const renewal = wantsRenewal(domain.seen, now) ? [{ kind: "domain", record } as const] : [];
+    return { reason: "domain AWL", renewal };
+  }
+  if (clientIsTrusted(client?.record, now, rules)) {
+    return { reason: "client AWL", renewal: countedForClient("used", known, now, rules) };
+  }
+  const { clientPasses, maxAgeSeconds } = rules;
+  const earned = clientPasses > 0 && (releaseClient?.passes ?? 0) >= clientPasses;
+  if (releaseClient !== undefined && earned && now - releaseClient.seen <= maxAgeSeconds) {
+    return { reason: "client AWL", renewal: [] };
+  }
+  return undefined;
+}
+
+/** A mail that was trusted may have waited before it was: then that has come back, and counts, once. */
+function passTrusted(
+  { reason, renewal }: { readonly reason: PassReason; readonly renewal: readonly Change[] },
+  known: Known,
+  now: number,
+  rules: Rules,
+): Decision {
+  const first = firstAttempt(known.triplets, now, rules);
+  if (first === undefined || isAhead(first, now) || missingSeconds(first, now, rules) > 0) {
+    return { verdict: "pass", reason, changes: renewal };
+  }
+  const changes = [
+    // What is counted for the client is written as a use of it, too.
+    ...renewal.filter(({ kind }) => kind !== "client"),
+    ...takenAway(known),
+    ...countedForClient("returned", known, now, rules),
+  ];
+  return { verdict: "pass", reason, waited: waitedSince(first, now), changes };
+}
+
+/** A new triplet, or one from the future: it begins to wait now. */
+function defer(reason: "new" | "early-retry", known: Known, now: number, rules: Rules): Decision {
+  const first = wholeSeconds(now), missing = missingSeconds(first, now, rules);
+  // A store may drop a record a moment after its time to live began: hence one second more.
+  const until = first + rules.retryWindowSeconds + 1;
+  const changes = known.triplets.map((_, identity): Change => {
+    return { kind: "triplet", identity, record: { state: "waiting", first, until } };
+  });
+  const counted = reason === "new" ? countedForClient("tried", known, now, rules) : [];
+  return {
+    verdict: "defer",
+    reason,
+    missing,
+    changes: [...changes, ...counted],
+  };
+}
+
+/** The earliest first attempt of those that wait and are within the retry window. */
+function firstAttempt(
+  triplets: readonly (TripletRecord | ReleaseTriplet | undefined)[],
+  now: number,
+  rules: Rules,
+): number | undefined {
+  const firsts = triplets.flatMap((triplet) => {
+    const waits = triplet?.state === "waiting" && now - triplet.first <= rules.retryWindowSeconds;
+    return waits ? [triplet.first] : [];
+  });
+  return firsts.length === 0 ? undefined : Math.min(...firsts);
+}
+
+/** How long until an attempt will pass, in whole seconds, rounded up; 0: it passes now. */
 function missingSeconds(first: number, now: number, rules: Rules): number {
   const age = Math.max(0, now - first);
   return age < rules.delaySeconds ? Math.ceil(first + rules.delaySeconds - now) : 0;
 }
 
-/** A first attempt at `now`. */
-function waiting(now: number, rules: Rules): { readonly missing: number; readonly write: Write } {
-  const first = wholeSeconds(now);
-  return {
-    missing: missingSeconds(first, now, rules),
-    // The store may drop an entry a moment after its time to live began, so one second is added: an
-    // attempt at the very end of the retry window is still within it.
-    write: { entry: { state: "waiting", first }, ttlSeconds: rules.retryWindowSeconds + 1 },
-  };
+/** Whole seconds since the first attempt, which is stored rounded up. */
+function waitedSince(first: number, now: number): number {
+  return Math.max(0, Math.floor(now - first));
 }
 
-function passed(first: number, now: number, rules: Rules): Write {
-  // What is written down may be older than the last use by as much as the renewal interval.
-  const ttlSeconds = rules.maxAgeSeconds + renewalSeconds;
-  return { entry: { state: "passed", first, seen: wholeSeconds(now) }, ttlSeconds };
+/** Writes down the use of records that let a mail pass; those found, and once an hour at most. */
+function renewed<Kind extends "sender" | "triplet">(
+  kind: Kind,
+  records: readonly ({ readonly first: number; readonly seen: number } | undefined)[],
+  now: number,
+  rules: Rules,
+): Change[] {
+  return records.flatMap((record, identity): Change[] => {
+    if (record === undefined || !wantsRenewal(record.seen, now)) return [];
+    const { first } = record, use = usedAt(now, rules.maxAgeSeconds);
+    return kind === "sender"
+      ? [{ kind: "sender", identity, record: { first, ...use } }]
+      : [{ kind: "triplet", identity, record: { state: "passed", first, ...use } }];
+  });
 }
 
-/** The stored form of an entry: `w first` or `p first seen`. Another letter may follow one day. */
-export function encodeEntry(entry: Entry): string {
-  return entry.state === "waiting" ? `w ${entry.first}` : `p ${entry.first} ${entry.seen}`;
+/** Remembers that a mail first tried at `first` has passed: by its sender, or else by its triplet. */
+function remembered(
+  first: number,
+  known: Known,
+  earns: Earnings,
+  now: number,
+  rules: Rules,
+): Change[] {
+  const use = usedAt(now, rules.maxAgeSeconds);
+  const changes = known.triplets.map((_, identity): Change =>
+    earns.sender
+      ? { kind: "sender", identity, record: { first, ...use } }
+      : { kind: "triplet", identity, record: { state: "passed", first, ...use } }
+  );
+  return earns.sender ? [...changes, ...takenAway(known)] : changes;
 }
 
-/** The entry of a stored form, or undefined when it is none. */
-export function decodeEntry(text: string): Entry | undefined {
-  const [, w, p, seen] = /^(?:w (\d{1,12})|p (\d{1,12}) (\d{1,12}))$/.exec(text) ?? [];
-  if (w !== undefined) return { state: "waiting", first: Number(w) };
-  if (p === undefined) return undefined;
-  return { state: "passed", first: Number(p), seen: Number(seen) };
+/** Takes the waiting triplets away. */
+function takenAway(known: Known): Change[] {
+  return known.triplets.flatMap((triplet, identity): Change[] =>
+    triplet?.state === "waiting" ? [{ kind: "triplet", identity, record: undefined }] : []
+  );
+}
+
+function countedForClient(
+  event: ClientEvent,
+  known: Known,
+  now: number,
+  rules: Rules,
+): Change[] {
+  const record = known.client && afterEvent(known.client.record, event, now, rules);
+  return record === undefined ? [] : [{ kind: "client", record }];
+}
+
+function countedForDomain(known: Known, earns: Earnings, now: number, rules: Rules): Change[] {
+  if (earns.domainSender === undefined) return [];
+  const record = afterSender(known.domain, earns.domainSender, now, rules);
+  return record === undefined ? [] : [{ kind: "domain", record }];
 }

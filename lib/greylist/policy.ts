@@ -3,51 +3,35 @@
  * means for the mail, and what time it is.
  *
  * 1. A state other than RCPT, or a client that has authenticated: nothing to say.
- * 2. A client address that is none: nothing to say, logged.
- * 3. Whitelisted clients and recipients, recipients that are not to be greylisted, and clients in the
- *    auto-whitelist: pass.
- * 4. The triplet's entry is read, greylist.ts decides, and what it wants written is written before the
- *    answer: a first attempt that was not remembered must not be deferred, or the mail would wait for ever.
+ * 2. Whitelisted clients and recipients, and recipients that are not to be greylisted: pass. It earns
+ *    nothing: only mail that waited and came back proves anything.
+ * 3. A client address that is none: pass, logged.
+ * 4. What is known is read in one round trip, decide.ts decides, and what it wants written is written before
+ *    the answer: a first attempt that was not remembered must not be deferred, or the mail would wait for
+ *    ever.
  * 5. The store fails, or has not answered within the store timeout (in total, not for each operation):
  *    the answer is on-store-failure's. A bug of ours counts as such a failure: it must not hold mail.
- *    The auto-whitelist only ever lets pass; without its entry a client counts as unknown there.
  *
  * The header goes to the first recipient of a transaction that passes for the first time: Postfix adds it
  * once for every PREPEND.
  */
-import {
-  type AutoWhitelistRules,
-  type ClientEntry,
-  clientTtlSeconds,
-  credit,
-  decodeClient,
-  encodeClient,
-  whitelisted,
-} from "./auto_whitelist.ts";
-import { decide, decodeEntry, encodeEntry, type Rules } from "./decide.ts";
-import type { KeyOf } from "../identity/keys.ts";
-import type { Instances } from "./instances.ts";
+import type { Lists } from "../lists/read.ts";
 import type { Log } from "../log/log.ts";
 import type { Action, PolicyRequest } from "../protocol/codec.ts";
 import { dateForHeader, domainForReply, type Template } from "../protocol/reply.ts";
-import type { Lists } from "../lists/read.ts";
-import { type Deadline, type Store, StoreError } from "../stores/store.ts";
-import {
-  clientMaterial,
-  clientNetwork,
-  type IdentifyBy,
-  type Prefixes,
-  tripletMaterial,
-} from "../identity/triplet.ts";
+import { type Store, StoreError } from "../stores/store.ts";
+import type { SubjectOf } from "../identity/subject.ts";
+import { decide, type Rules } from "./decide.ts";
+import type { Instances } from "./instances.ts";
+import { createRecall } from "./recall.ts";
 
 /** How requests are judged and answered. */
 export interface PolicyOptions {
   readonly rules: Rules;
-  readonly autoWhitelist: AutoWhitelistRules;
+  /** Whether a sender that has passed once passes for every recipient. */
+  readonly senders: boolean;
   readonly lists: Lists;
-  readonly identifyBy: IdentifyBy;
-  readonly prefixes: Prefixes;
-  readonly keyOf: KeyOf;
+  readonly subjectOf: SubjectOf;
   readonly storeTimeoutMilliseconds: number;
   readonly onStoreFailure: "accept" | "defer";
   /** Decide, remember and log as usual, but let everything pass. */
@@ -85,8 +69,8 @@ interface Finding {
   readonly missing?: number;
   /** Seconds since the first attempt, when this is the first to pass. */
   readonly waited?: number;
-  /** The key of the triplet, when the store was asked. */
-  readonly key?: string;
+  /** Identifies the triplet in the log, when the store was asked. */
+  readonly id?: string;
   /** What is wrong with the store. */
   readonly problem?: string;
 }
@@ -94,8 +78,9 @@ interface Finding {
 const dunno: Action = { kind: "dunno" };
 
 export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy {
-  const { lists } = options;
+  const { lists, rules } = options;
   const { store, log } = parts;
+  const recall = createRecall(store, (key) => log.unreadableEntry(key));
 
   return { answer };
 
@@ -127,88 +112,52 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
     return undefined;
   }
 
-  /** What the store knows. Rejects when it fails. */
+  /** What the store knows, and what the rules make of it. Rejects when the store fails. */
   async function ask(request: PolicyRequest, now: number): Promise<Finding> {
     const client = clientOf(request);
-    const network = clientNetwork(client.address, options.prefixes);
-    if (network === undefined) return { verdict: "pass", reason: "client address unknown" };
+    const subject = options.subjectOf({
+      ...client,
+      sender: request.get("sender") ?? "",
+      recipient: request.get("recipient") ?? "",
+    });
+    if (subject === undefined) return { verdict: "pass", reason: "client address unknown" };
     const deadline = performance.now() + options.storeTimeoutMilliseconds;
-    const sender = request.get("sender") ?? "", recipient = request.get("recipient") ?? "";
-    const key = options.keyOf(tripletMaterial(network, sender, recipient, options.identifyBy));
-    const mayEarn = options.autoWhitelist.passes > 0 &&
-      lists.neverAutoWhitelisted.match(client) === undefined;
-    const clientKey = mayEarn ? options.keyOf(clientMaterial(network)) : undefined;
-    // Both at once: it is one round trip. They may be on different servers, of which the client's must
-    // not use up the time of the triplet's.
-    const clientDeadline = deadline - options.storeTimeoutMilliseconds / 2;
-    const [entry, known] = await Promise.all([
-      read(key, decodeEntry, deadline),
-      clientKey === undefined ? undefined : readClient(clientKey, clientDeadline),
-    ]);
-    if (clientKey !== undefined && known !== undefined) {
-      const place = whitelisted(known.entry, now, options.autoWhitelist);
-      if (place?.write !== undefined) await remember(clientKey, place.write, deadline);
-      if (place !== undefined) return { verdict: "pass", reason: "client AWL", key };
-    }
-    const decision = decide(entry, now, options.rules);
-    if (decision.write !== undefined) {
-      const { entry, ttlSeconds } = decision.write;
-      const written = store.put(key, encodeEntry(entry), ttlSeconds, deadline);
-      // A pass stands whether it can be remembered or not; the store has told the log already.
-      await (decision.verdict === "pass" ? written.catch(onlyStoreErrors) : written);
-    }
+    const { keys } = subject;
+    const earns = lists.neverAutoWhitelisted.match(client) === undefined;
+    const sender = earns && options.senders && subject.senderEarns;
+    const domain = earns && subject.earns && rules.domainSenders > 0;
+    const clientEarns = earns && rules.clientPasses > 0;
+    const wanted = {
+      senders: sender ? keys.senders : undefined,
+      triplets: keys.triplets,
+      domain: domain ? keys.domain : undefined,
+      client: clientEarns && subject.earns ? keys.client : undefined,
+      releaseTriplet: subject.releaseTriplet,
+      releaseClient: clientEarns ? subject.releaseClient : undefined,
+    };
+    const known = await recall.read(wanted, deadline);
+    const domainSender = wanted.domain === undefined ? undefined : keys.senderHash;
+    const decision = decide(known, { sender, domainSender }, now, rules);
+    const { verdict, changes } = decision;
+    await recall.write(changes, wanted, now, deadline);
     if (decision.verdict === "defer") {
       const { missing } = decision;
       const reason = decision.reason === "new" ? "new" : `early-retry (${missing}s missing)`;
-      return { verdict: "defer", reason, missing, key };
+      return { verdict, reason, missing, id: keys.id };
     }
-    if (decision.waited === undefined) return { verdict: "pass", reason: "triplet found", key };
-    if (clientKey !== undefined && known !== undefined) {
-      const earned = credit(known.entry, now, options.autoWhitelist);
-      if (earned !== undefined) await remember(clientKey, earned, deadline);
-      if (earned?.passes === options.autoWhitelist.passes) log.clientEarnedWhitelist(request);
+    for (const change of changes) {
+      if (change.kind !== "client" || change.record.passes !== rules.clientPasses) continue;
+      if (known.client?.record?.passes !== change.record.passes) log.clientEarnedWhitelist(request);
     }
-    return { verdict: "pass", reason: "triplet found", waited: decision.waited, key };
-  }
-
-  /** The entry under a key. Rejects when the store fails, or what it has is no entry. */
-  async function read<Kind>(
-    key: string,
-    decode: (text: string) => Kind | undefined,
-    deadline: Deadline,
-  ): Promise<Kind | undefined> {
-    const stored = await store.get(key, deadline);
-    if (stored === undefined) return undefined;
-    const entry = decode(stored);
-    if (entry !== undefined) return entry;
-    log.unreadableEntry(key);
-    await store.delete(key, deadline);
-    throw new StoreError(`the entry of ${key} could not be read`);
-  }
-
-  /** What is known of a client; undefined when that could not be found out, which is not nothing. */
-  async function readClient(
-    key: string,
-    deadline: Deadline,
-  ): Promise<{ readonly entry: ClientEntry | undefined } | undefined> {
-    try {
-      return { entry: await read(key, decodeClient, deadline) };
-    } catch (error) {
-      return onlyStoreErrors(error);
-    }
-  }
-
-  /** Stores what is known of a client; what cannot be stored is not worth an answer's being late. */
-  async function remember(key: string, entry: ClientEntry, deadline: Deadline): Promise<void> {
-    const ttlSeconds = clientTtlSeconds(options.autoWhitelist);
-    await store.put(key, encodeClient(entry), ttlSeconds, deadline).catch(onlyStoreErrors);
+    const { reason, waited } = decision;
+    return { verdict, reason, id: keys.id, ...(waited === undefined ? {} : { waited }) };
   }
 
   function failed(error: unknown): Finding {
     if (!(error instanceof StoreError)) log.internalError(error);
     const verdict = options.onStoreFailure === "accept" ? "pass" : "defer";
     const problem = error instanceof Error ? error.message : String(error);
-    return { verdict, reason: "store failure", missing: options.rules.delaySeconds, problem };
+    return { verdict, reason: "store failure", missing: rules.delaySeconds, problem };
   }
 
   /** Logs a finding and turns it into what Postfix is told. */
@@ -218,7 +167,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       reason: finding.reason,
       delaySeconds: finding.waited,
       request,
-      ...(finding.key === undefined ? {} : { key: finding.key, store: store.name }),
+      ...(finding.id === undefined ? {} : { id: finding.id, store: store.name }),
       ...(finding.problem === undefined ? {} : { problem: finding.problem }),
     });
     if (options.dryRun) return dunno;
@@ -243,7 +192,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       t: String(waited),
       v: options.version,
       h: options.hostname,
-      d: dateForHeader(now),
+      d: dateForHeader(Math.floor(now)),
     });
     return { kind: "prepend", header: text };
   }
@@ -254,8 +203,4 @@ function clientOf(request: PolicyRequest): { name: string; address: string } {
     name: request.get("client_name") ?? "",
     address: request.get("client_address") ?? "",
   };
-}
-
-function onlyStoreErrors(error: unknown): undefined {
-  if (!(error instanceof StoreError)) throw error;
 }

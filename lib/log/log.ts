@@ -28,8 +28,8 @@ export interface DecisionRecord {
   /** Seconds from the first attempt to the accepted one. */
   readonly delaySeconds?: number | undefined;
   readonly request: PolicyRequest;
-  /** The triplet's key, when the store was asked, and which store that is. */
-  readonly key?: string;
+  /** What identifies the triplet, when the store was asked, and which store that is. */
+  readonly id?: string;
   readonly store?: string;
   /** Why the store could not be asked: a process of spawn mode may not live to see it called down. */
   readonly problem?: string;
@@ -81,9 +81,6 @@ export interface OpenLog {
   readonly log: Log;
   flush(milliseconds: number): Promise<void>;
 }
-
-/** How much of a triplet's key identifies it in the log: enough to find its other lines. */
-const idLength = 10;
 
 /** How many lines may wait for their destination. */
 const maxQueuedLines = 10_000;
@@ -155,13 +152,13 @@ type Emit = (level: Threshold, text: string, fields: Fields) => void;
 
 function eventsOf(emit: Emit, debugging: () => boolean): Log {
   return {
-    decision: ({ action, reason, delaySeconds, request, key, store, problem }) =>
+    decision: ({ action, reason, delaySeconds, request, id, store, problem }) =>
       emit("info", "", {
         action,
         reason,
         ...(delaySeconds === undefined ? {} : { delay: delaySeconds }),
         ...requestFields(request),
-        ...(key === undefined ? {} : { id: key.slice(-idLength) }),
+        ...(id === undefined ? {} : { id }),
         ...(store === undefined ? {} : { store }),
         ...(problem === undefined ? {} : { problem: escapeText(problem) }),
       }),

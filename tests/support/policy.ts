@@ -1,6 +1,6 @@
 /** A policy as tests want it: a clock that is set by hand, a store in memory, and a log that is kept. */
 import type { DecisionRecord, Log } from "../../lib/log/log.ts";
-import { keysWith } from "../../lib/identity/keys.ts";
+import { type SubjectOptions, subjectsWith } from "../../lib/identity/subject.ts";
 import { createPolicy, type Policy, type PolicyOptions } from "../../lib/greylist/policy.ts";
 import { Instances } from "../../lib/greylist/instances.ts";
 import { deferralTemplate, headerTemplate } from "../../lib/protocol/reply.ts";
@@ -19,19 +19,37 @@ export const clientList = (text: string) =>
 export const recipientList = (text: string) =>
   readRecipientList([{ file: "/list", text }], noPatterns).list;
 
+/** The settings' defaults of who is who. */
+export const subjectOptions: SubjectOptions = {
+  clientIdentity: "name",
+  identifyBy: "client,sender,recipient",
+  normalizeSenders: "full",
+  recipientDelimiter: "+",
+  prefixes: { ipv4: 24, ipv6: 64 },
+  keyPrefix: "gl1:",
+};
+
+/** Who is who with other settings. */
+export const subjects = (options: Partial<SubjectOptions>) =>
+  subjectsWith({ ...subjectOptions, ...options });
+
 /** The settings' defaults, with a short text and header. */
 export const policyOptions: PolicyOptions = {
-  rules: { delaySeconds: 300, retryWindowSeconds: 172_800, maxAgeSeconds: 3_024_000 },
-  autoWhitelist: { passes: 5, maxAgeSeconds: 3_024_000 },
+  rules: {
+    delaySeconds: 300,
+    retryWindowSeconds: 172_800,
+    maxAgeSeconds: 3_024_000,
+    clientPasses: 5,
+    domainSenders: 2,
+  },
+  senders: true,
   lists: {
     clients: clientList(""),
     recipients: recipientList(""),
     greylisted: undefined,
     neverAutoWhitelisted: clientList(""),
   },
-  identifyBy: "client,sender,recipient",
-  prefixes: { ipv4: 24, ipv6: 64 },
-  keyOf: keysWith("gl1:"),
+  subjectOf: subjects({}),
   storeTimeoutMilliseconds: 500,
   onStoreFailure: "accept",
   dryRun: false,

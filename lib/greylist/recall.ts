@@ -1,0 +1,188 @@
+/**
+ * Between the rules and the store: which records a request wants read, all in one round trip, and how what
+ * the rules want written gets there.
+ *
+ * - Senders, triplets and the domain stand on one server; when it fails, so does the reading.
+ * - The client's record and those of 0.1.0 may be on others. What is not there in time is no information:
+ *   they are waited for as long as the rest takes, but no longer than half of the time that there is, so
+ *   that the other half is left for writing.
+ * - A record that cannot be read is forgotten, and counts as a failure, once.
+ */
+import type { RecordKeys } from "../identity/record_keys.ts";
+import { type Deadline, type Store, StoreError } from "../stores/store.ts";
+import type { Change, Known } from "./decide.ts";
+import {
+  besideTriplets,
+  decodeClient,
+  decodeDomain,
+  decodeSender,
+  decodeTriplet,
+  encodeClient,
+  encodeDomain,
+  encodeSender,
+  encodeTriplet,
+} from "./records.ts";
+import { decodeReleaseClient, decodeReleaseTriplet } from "./release.ts";
+
+/** The keys of all that is to be read; undefined: it is not asked for. */
+export interface Wanted extends Omit<RecordKeys, "senders" | "client" | "senderHash" | "id"> {
+  readonly senders: readonly string[] | undefined;
+  readonly client: string | undefined;
+  readonly releaseTriplet: string;
+  readonly releaseClient: string | undefined;
+}
+
+export interface Recall {
+  /** Rejects with a StoreError when what decides is out of reach. */
+  read(wanted: Wanted, deadline: Deadline): Promise<Known>;
+  /**
+   * Writes what was decided. What a deferral depends on is a triplet that waits: rejects with a StoreError
+   * when none of those could be written, because the mail would wait for ever.
+   */
+  write(changes: readonly Change[], wanted: Wanted, now: number, deadline: Deadline): Promise<void>;
+}
+
+/** @param unreadable is told the key of a record that had to be forgotten */
+export function createRecall(store: Store, unreadable: (key: string) => void): Recall {
+  return { read: readAll, write: writeAll };
+
+  async function readAll(wanted: Wanted, deadline: Deadline): Promise<Known> {
+    const { senders, triplets, domain } = wanted;
+    const elsewhere = {
+      client: optional(wanted.client, decodeClient, deadline),
+      releaseTriplet: optional(wanted.releaseTriplet, decodeReleaseTriplet, deadline),
+      releaseClient: optional(wanted.releaseClient, decodeReleaseClient, deadline),
+    };
+    const began = performance.now();
+    const together = await Promise.all([
+      Promise.all(senders?.map((key) => read(key, decodeSender, deadline)) ?? []),
+      Promise.all(triplets.map((key) => read(key, decodeTriplet, deadline))),
+      domain === undefined ? undefined : read(domain, decodeDomain, deadline),
+    ]);
+    const late = Math.max(began + (deadline - began) / 2, performance.now());
+    const [client, releaseTriplet, releaseClient] = await Promise.all([
+      elsewhere.client.by(late),
+      elsewhere.releaseTriplet.by(late),
+      elsewhere.releaseClient.by(late),
+    ]);
+    return {
+      senders: together[0],
+      triplets: together[1],
+      domain: together[2],
+      client,
+      releaseTriplet: releaseTriplet?.record,
+      releaseClient: releaseClient?.record,
+    };
+  }
+
+  /** The record under a key. Rejects when the store fails, or what it has is no such record. */
+  async function read<Kind>(
+    key: string,
+    decode: (text: string) => Kind | undefined,
+    deadline: Deadline,
+  ): Promise<Kind | undefined> {
+    const stored = await store.get(key, deadline);
+    if (stored === undefined) return undefined;
+    const record = decode(stored);
+    if (record !== undefined) return record;
+    unreadable(key);
+    await store.delete(key, deadline);
+    throw new StoreError(`the entry of ${key} could not be read`);
+  }
+
+  /** A record that may be had or not; `by` gives it if it is there by then. */
+  function optional<Kind>(
+    key: string | undefined,
+    decode: (text: string) => Kind | undefined,
+    deadline: Deadline,
+  ) {
+    let found: { readonly record: Kind | undefined } | undefined, settled = key === undefined;
+    const reading = key === undefined
+      ? Promise.resolve()
+      : read(key, decode, deadline).then((record) => found = { record }, onlyStoreErrors)
+        .finally(() => settled = true);
+    // Told by `by`, or not at all, when the rest has failed before.
+    reading.catch(() => {});
+    return {
+      async by(time: Deadline): Promise<typeof found> {
+        if (settled) return found;
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        // At least a turn of the event loop: it may have arrived with the rest.
+        const late = new Promise<void>((resolve) =>
+          timer = setTimeout(resolve, Math.max(1, time - performance.now()))
+        );
+        await Promise.race([reading, late]).finally(() => clearTimeout(timer));
+        return found;
+      },
+    };
+  }
+
+  async function writeAll(
+    changes: readonly Change[],
+    wanted: Wanted,
+    now: number,
+    deadline: Deadline,
+  ): Promise<void> {
+    const needed: Promise<void>[] = [], others: Promise<void>[] = [];
+    for (const change of changes) {
+      const written = write(change, wanted, now, deadline);
+      const waits = change.kind === "triplet" && change.record?.state === "waiting";
+      if (waits) needed.push(written);
+      // The client's server may be another, and slow: nobody waits for it.
+      else if (change.kind === "client") void written.catch(onlyStoreErrors);
+      // A pass stands whether it can be remembered or not; the store has told the log already.
+      else others.push(written.catch(onlyStoreErrors));
+    }
+    const outcomes = await Promise.allSettled(needed);
+    await Promise.all(others);
+    const [failed] = outcomes.filter((outcome) => outcome.status === "rejected");
+    if (failed !== undefined && outcomes.every(({ status }) => status === "rejected")) {
+      throw failed.reason;
+    }
+  }
+
+  function write(
+    change: Change,
+    wanted: Wanted,
+    now: number,
+    deadline: Deadline,
+  ): Promise<void> {
+    const { key, text } = encoded(change, wanted, store.forgetsBySize);
+    if (text === undefined) return store.delete(key, deadline);
+    const until = change.record?.until ?? 0;
+    return store.put(key, text, Math.max(1, Math.ceil(until - now)), deadline);
+  }
+}
+
+/** Where a change goes, and what is stored there; undefined: it is taken away. */
+function encoded(
+  change: Change,
+  wanted: Wanted,
+  apart: boolean,
+): { key: string; text: string | undefined } {
+  const length = wanted.triplets[0]?.length ?? 0;
+  const padded = (key: string | undefined, text: string) => {
+    if (key === undefined) throw new Error(`a ${change.kind} is to be written that was not read`);
+    return { key, text: apart ? besideTriplets(text, key, length) : text };
+  };
+  switch (change.kind) {
+    case "sender":
+      return padded(wanted.senders?.[change.identity], encodeSender(change.record));
+    case "domain":
+      return padded(wanted.domain, encodeDomain(change.record));
+    case "client":
+      return padded(wanted.client, encodeClient(change.record));
+    case "triplet": {
+      const key = wanted.triplets[change.identity];
+      if (key === undefined) throw new Error("a triplet is to be written without an identity");
+      const { record } = change;
+      if (record === undefined) return { key, text: undefined };
+      const text = encodeTriplet(record);
+      return record.state === "waiting" ? { key, text } : padded(key, text);
+    }
+  }
+}
+
+function onlyStoreErrors(error: unknown): undefined {
+  if (!(error instanceof StoreError)) throw error;
+}

@@ -1,0 +1,142 @@
+/**
+ * What is remembered, record by record, and how it is written. Pure. doc/state.md has the whole picture.
+ *
+ * | record | of | form |
+ * |---|---|---|
+ * | sender (S) | a client's identity, a sender | `s1 FIRST SEEN UNTIL` |
+ * | triplet (T) | a client's identity, a sender, a recipient | `t1 w FIRST UNTIL`, `t1 p FIRST SEEN UNTIL` |
+ * | client (C) | a client's whole address | `c1 TRIED RETURNED HALVED PASSES SEEN UNTIL` |
+ * | domain (D) | a scope, a sender's domain | `d1 SEEN UNTIL SENDER,SENDER…`, `d1 SEEN UNTIL passed` |
+ *
+ * - Times are whole UNIX seconds. The number is the version of the form.
+ * - A record says itself until when it is worth keeping, because a store may keep it longer than it was told.
+ * - Nothing here is a list that grows: D holds as many senders as auto-whitelist-domains says, 20 at most.
+ *   There is no compare-and-swap, so a list that many writers change loses updates; of D a lost one costs
+ *   one mail one wait.
+ */
+
+/** A sender that has passed. */
+export interface SenderRecord {
+  /** The first attempt of the mail that earned it. */
+  readonly first: number;
+  /** When its use was last written down. */
+  readonly seen: number;
+  readonly until: number;
+}
+
+/** A triplet that waits, or, where no sender's record can be earned, has passed. */
+export type TripletRecord =
+  | { readonly state: "waiting"; readonly first: number; readonly until: number }
+  | {
+    readonly state: "passed";
+    readonly first: number;
+    readonly seen: number;
+    readonly until: number;
+  };
+
+/** How a client's mail behaves: how many first attempts, and how many of them came back. */
+export interface ClientRecord {
+  readonly tried: number;
+  readonly returned: number;
+  /** When both were halved the last time. */
+  readonly halved: number;
+  /** How many of its mails have passed, counted hour by hour. */
+  readonly passes: number;
+  readonly seen: number;
+  readonly until: number;
+}
+
+/** A domain whose senders are being counted (their hashes), or that has passed. */
+export interface DomainRecord {
+  readonly senders: readonly string[] | "passed";
+  readonly seen: number;
+  readonly until: number;
+}
+
+export function encodeSender({ first, seen, until }: SenderRecord): string {
+  return `s1 ${first} ${seen} ${until}`;
+}
+
+/** Undefined for what is no such record; so for all of these. */
+export function decodeSender(text: string): SenderRecord | undefined {
+  const [, first, seen, until] = /^s1 (\d{1,12}) (\d{1,12}) (\d{1,12}) *$/.exec(text) ?? [];
+  if (until === undefined) return undefined;
+  return { first: Number(first), seen: Number(seen), until: Number(until) };
+}
+
+export function encodeTriplet(record: TripletRecord): string {
+  const { first, until } = record;
+  return record.state === "waiting"
+    ? `t1 w ${first} ${until}`
+    : `t1 p ${first} ${record.seen} ${until}`;
+}
+
+export function decodeTriplet(text: string): TripletRecord | undefined {
+  const [, state, first, seen, until] =
+    /^t1 ([wp]) (\d{1,12})( \d{1,12})? (\d{1,12}) *$/.exec(text) ?? [];
+  if (first === undefined || (state === "p") !== (seen !== undefined)) return undefined;
+  const times = { first: Number(first), until: Number(until) };
+  return seen === undefined
+    ? { state: "waiting", ...times }
+    : { state: "passed", ...times, seen: Number(seen) };
+}
+
+export function encodeClient(record: ClientRecord): string {
+  const { tried, returned, halved, passes, seen, until } = record;
+  return `c1 ${tried} ${returned} ${halved} ${passes} ${seen} ${until}`;
+}
+
+export function decodeClient(text: string): ClientRecord | undefined {
+  const [, tried, returned, halved, passes, seen, until] =
+    /^c1 (\d{1,6}) (\d{1,6}) (\d{1,12}) (\d{1,9}) (\d{1,12}) (\d{1,12}) *$/.exec(text) ?? [];
+  if (until === undefined) return undefined;
+  return {
+    tried: Number(tried),
+    returned: Number(returned),
+    halved: Number(halved),
+    passes: Number(passes),
+    seen: Number(seen),
+    until: Number(until),
+  };
+}
+
+export function encodeDomain({ senders, seen, until }: DomainRecord): string {
+  return `d1 ${seen} ${until} ${senders === "passed" ? senders : senders.join(",")}`;
+}
+
+export function decodeDomain(text: string): DomainRecord | undefined {
+  const [, seen, until, senders] =
+    /^d1 (\d{1,12}) (\d{1,12}) (passed|[\w-]{1,64}(?:,[\w-]{1,64}){0,19}) *$/.exec(text) ?? [];
+  if (senders === undefined) return undefined;
+  return {
+    senders: senders === "passed" ? senders : senders.split(","),
+    seen: Number(seen),
+    until: Number(until),
+  };
+}
+
+/** What Memcached adds to key and value of an item: header, CAS, flags, line end (its items.c). */
+const itemOverheadBytes = 64;
+
+/** Memcached's default `-f`: each class of sizes is that much larger than the one below. */
+const growthFactor = 1.25;
+
+/** A waiting triplet's record, as long as it gets until the year 2286. */
+const waitingBytes = "t1 w 1700000000 1700172801".length;
+
+/**
+ * `text` with blanks behind it, so that its item is in a class of sizes above that of waiting triplets.
+ *
+ * Memcached has for each class its own memory and its own order of what to forget. So a flood of new triplets,
+ * which only ever wait, displaces waiting ones and nothing that has passed.
+ *
+ * @param key the record's own key
+ * @param tripletKey the length of a triplet's key, which all of them have
+ */
+export function besideTriplets(text: string, key: string, tripletKey: number): string {
+  // An item holds its key twice: stores/memcached.ts puts it in front of the value.
+  const triplet = itemOverheadBytes + 2 * tripletKey + waitingBytes;
+  // A class is rounded up to 8 bytes.
+  const wanted = growthFactor * triplet + 8 - (itemOverheadBytes + 2 * key.length);
+  return text.padEnd(Math.ceil(wanted));
+}

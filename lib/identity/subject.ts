@@ -1,0 +1,110 @@
+/**
+ * Who a request is about: the identities of its client, and its sender and recipient in a form in which two
+ * attempts to deliver one mail look the same; and so the keys of all that may be known of them. Pure.
+ *
+ * - A client with a name that says who it is has two identities: that, and its address, so that it is still
+ *   known when its name cannot be resolved for an hour. The null sender, which is every bot's sender, is
+ *   known by the address only.
+ * - `client-identity = network`: its network is its only identity, as in 0.1.0.
+ * - What one sender at a private address does says nothing about another: many clients may stand behind it.
+ *   So it earns nothing.
+ * - A sender's domain earns its place where its own mailers send from: at a name whose registrable domain is
+ *   the sender's; elsewhere at the whole address, because two mails of a free-mail domain that a hosting
+ *   provider's customer forwarded must not open the provider to everybody who forges that domain.
+ * - The keys of 0.1.0 are computed as it did, whatever the settings say.
+ */
+import { type Client, domainScope, identifyClient } from "./client.ts";
+import { keysWith } from "./keys.ts";
+import { type RecordKeys, recordKeysWith } from "./record_keys.ts";
+import { normalizeRecipientBy } from "./recipient.ts";
+import { normalizeSenderFully, senderDomain } from "./sender.ts";
+import {
+  clientMaterial,
+  clientNetwork,
+  type IdentifyBy,
+  normalizeSender,
+  type Prefixes,
+  tripletMaterial,
+} from "./triplet.ts";
+
+/** What a request says of who it is about; byte strings. */
+export interface Attributes {
+  /** The client's verified name, `unknown`, or anything else. */
+  readonly name: string;
+  readonly address: string;
+  readonly sender: string;
+  readonly recipient: string;
+}
+
+export interface SubjectOptions {
+  readonly clientIdentity: "name" | "network";
+  readonly identifyBy: IdentifyBy;
+  readonly normalizeSenders: "full" | "postgrey";
+  /** The characters of which the first that is found begins an extension (postconf(5)); empty: none does. */
+  readonly recipientDelimiter: string;
+  readonly prefixes: Prefixes;
+  readonly keyPrefix: string;
+  readonly secret?: Uint8Array;
+}
+
+export interface Subject {
+  readonly keys: RecordKeys;
+  /** Keys of 0.1.0. */
+  readonly releaseTriplet: string;
+  readonly releaseClient: string;
+  /** Whether anything beyond this triplet can be earned. */
+  readonly earns: boolean;
+  /** Whether the sender can be. */
+  readonly senderEarns: boolean;
+}
+
+/** Gives the subject of a request; undefined when its client has no address. */
+export type SubjectOf = (attributes: Attributes) => Subject | undefined;
+
+export function subjectsWith(options: SubjectOptions): SubjectOf {
+  const { identifyBy, prefixes } = options;
+  const byNetwork = options.clientIdentity === "network";
+  const bySender = identifyBy === "client,sender,recipient";
+  const recordKeys = recordKeysWith(options.keyPrefix, options.secret);
+  const releaseKey = keysWith(options.keyPrefix, options.secret);
+  return ({ name, address, sender, recipient }) => {
+    const client = identifyClient(name, address);
+    const network = clientNetwork(address, prefixes);
+    if (client === undefined || network === undefined) return undefined;
+    const from = bySender ? normalized(sender, recipient, name) : "";
+    const to = normalizeRecipientBy(recipient, options.recipientDelimiter);
+    const isNull = bySender && from === "";
+    const domain = bySender ? senderDomain(sender) : undefined;
+    const earns = !client.isPrivate;
+    return {
+      keys: recordKeys({
+        identities: identitiesOf(client, network, isNull),
+        address: client.addressIdentity,
+        sender: from,
+        recipient: to,
+        place: bySender ? domain ?? "" : to,
+        scope: domain === undefined ? undefined : scopeOf(client, domain),
+      }),
+      releaseTriplet: releaseKey(tripletMaterial(network, sender, recipient, identifyBy)),
+      releaseClient: releaseKey(clientMaterial(network)),
+      earns,
+      senderEarns: earns && bySender && !(isNull && byNetwork),
+    };
+  };
+
+  function identitiesOf(client: Client, network: string, isNull: boolean): string[] {
+    if (byNetwork) return [`network:${network}`];
+    const { identity, addressIdentity } = client;
+    return isNull || identity === addressIdentity ? [addressIdentity] : [identity, addressIdentity];
+  }
+
+  function normalized(sender: string, recipient: string, clientName: string): string {
+    if (options.normalizeSenders === "postgrey") return normalizeSender(sender);
+    const delimiters = options.recipientDelimiter;
+    return normalizeSenderFully(sender, { recipient, clientName, delimiters });
+  }
+
+  function scopeOf(client: Client, domain: string): string {
+    return byNetwork ? client.addressIdentity : domainScope(client, domain);
+  }
+}
