@@ -69,8 +69,8 @@ function recipientPatterns(recipient: string, local: string, delimiters: string)
   return names.filter((name) =>
     name !== "" && first !== "" && local.includes(name) && local.includes(first)
   ).map((name) => {
-    const at = "(?:[^0-9a-z]{1,3}|[=%]40)";
-    const dot = "(?:[^0-9a-z]{1,2}|[=%]2e)";
+    const at = "(?:[^0-9a-z\\0]{1,3}|[=%]40)";
+    const dot = "(?:[^0-9a-z\\0]{1,2}|[=%]2e)";
     const text = escaped(name) + at + [first, ...labels].map(escaped).join(dot);
     return new RegExp(`(?<!${WITHIN})${text}(?!${WITHIN})`, "g");
   });

@@ -8,7 +8,7 @@
  *   separator may be `=`, `+` or `-`, and so may the second one of the pair. The user and the domain that
  *   the mail was forwarded for stay.
  *
- * Byte strings; capitals or not. What is taken off leaves TOKEN where something has to stand.
+ * Byte strings; capitals or not.
  */
 import { TOKEN } from "./sender_tokens.ts";
 
@@ -27,10 +27,14 @@ const AROUND = [
   /^msprvs1=[0-9a-z_-]{8,}=([^]+)$/i,
 ];
 
-// The hash and the time, or what we wrote in their place.
-const HASH = `(?:[^=${TOKEN}]+=[^=]{2}|${TOKEN})`;
-const SRS0 = new RegExp(`^srs0[-+=]${HASH}=([^=]+)=([^]+)$`, "i");
-const SRS1 = new RegExp(`^srs1[-+=](?:[^=${TOKEN}]+=)?([^=]+)=[-+=]${HASH}=([^=]+)=([^]+)$`, "i");
+// Stands for hash and time. Two tokens side by side are nowhere else, so what we wrote is known again.
+const STAMP = TOKEN + TOKEN;
+const HASH_AND_TIME = `(?:[^=${TOKEN}]+=[^=${TOKEN}]{2}|${STAMP})`;
+const SRS0 = new RegExp(`^srs0[-+=]${HASH_AND_TIME}=([^=]+)=([^]+)$`, "i");
+const SRS1 = new RegExp(
+  `^srs1[-+=](?:[^=${TOKEN}]+=)?([^=]+)=[-+=]${HASH_AND_TIME}=([^=]+)=([^]+)$`,
+  "i",
+);
 
 /** What is inside the outermost tag, or undefined where there is none. */
 export function withoutTag(local: string): Untagged | undefined {
@@ -41,10 +45,10 @@ export function withoutTag(local: string): Untagged | undefined {
   const srs0 = SRS0.exec(local);
   if (srs0 !== null) {
     const [, domain = "", user = ""] = srs0;
-    return { before: `srs0=${TOKEN}=`, domain, local: user };
+    return { before: `srs0=${STAMP}=`, domain, local: user };
   }
   const srs1 = SRS1.exec(local);
   if (srs1 === null) return undefined;
   const [, hop = "", domain = "", user = ""] = srs1;
-  return { before: `srs1=${hop}==${TOKEN}=`, domain, local: user };
+  return { before: `srs1=${hop}==${STAMP}=`, domain, local: user };
 }
