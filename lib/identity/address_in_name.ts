@@ -43,6 +43,7 @@ function ipv4InName(name: string, numbers: readonly number[], octets: Parts): st
   const rest = [...numbers];
   if (rest.length >= 4 && octets.every((octet) => take(rest, octet))) return "its octets";
   const joined = name.replace(/[._-]/g, "");
+  if (!/[0-9a-f]{8}/.test(joined)) return undefined; // all that follows is as long
   const reversed = [...octets].reverse();
   for (const order of [octets, reversed]) {
     if (joined.includes(order.map((octet) => pad(octet, 10, 3)).join(""))) return "its octets";

@@ -8,7 +8,8 @@
  * 4. A word of access providers left of the domain, or of hosting providers behind the first label, unless it is
  *    a domain of mail: with a digit in the first label, or where that is no customer's own, nothing; else
  *    that name.
- * 5. A word of mail left of the domain, or a domain of mail: that domain's mailers.
+ * 5. A word of mail left of the domain, or a domain of mail: that domain's mailers; behind the first label a
+ *    number of four digits is a customer's, and the mailers are his.
  * 6. No digit left of the domain: that name.
  * 7. Half an address, a word that any machine might be called by, a long number, a random label: nothing.
  * 8. No digit in the first label: that name.
@@ -33,7 +34,7 @@ import { registrableDomain } from "./public_suffix.ts";
 /** What a name says: nothing, that it is this one, or to which group of hosts it belongs. */
 export interface NameVerdict {
   readonly says: "nothing" | "name" | "mailers" | "hosts";
-  /** The name, the mailers' domain, or what the hosts' names have in common; empty for nothing. */
+  /** The name, the domain of the mailers, or what the hosts' names have in common; empty for nothing. */
   readonly text: string;
   readonly step: 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
   /** What decided, for people to read. */
@@ -49,7 +50,9 @@ const MAIL_DOMAIN = /mail|smtp/;
 const SHARED_LABEL =
   /^(?:(?:[a-z]?dsl|clients?|cust|customers?|dhcp|dial|dialup|dyn|dynamic|eduroam|hosts?|ip|nat|nodes?|pool|ppp|pppoe|rev|reverse|static|unassigned|unknown|unused|users?)(?:-|$))+$/;
 
-const LONG_NUMBER = /(?<!ptr)(?<![0-9])[0-9]{5}/; // some mailers number their networks: ptr12345
+// Some mailers number their networks: ptr12345.
+const CUSTOMER_NUMBER = /(?<!ptr)(?<![0-9])[0-9]{4,}/;
+const LONG_NUMBER = /(?<!ptr)(?<![0-9])[0-9]{5}/;
 const LONG_NUMBER_IN_FIRST = /[0-9]{4}|[0-9][^0-9]+[0-9]+[^0-9]+[0-9]|^[a-z]{1,2}[0-9]{3}/;
 const LONG_HEX = /(?=[a-f]*[0-9])[0-9a-f]{8}/;
 const CHANGE = /[a-z](?=[0-9])|[0-9](?=[a-z])/g;
@@ -102,14 +105,18 @@ export function judgeName(name: string | undefined, parts: Parts): NameVerdict {
     const customer = accessWordIn(left, words) ??
       hostingWordIn(behindFirst, wordsIn(behindFirst));
     if (customer !== undefined) {
-      const reason = `"${customer}", a word for customers`;
+      const reason = `"${customer}" is for customers`;
       const isShared = DIGIT.test(first) || SHARED_LABEL.test(first);
       return isShared ? nothing(4, reason) : thisName(4, reason);
     }
   }
   const mail = mailWordIn(left, words) ?? mailDomain;
   if (mail !== undefined) {
-    return { says: "mailers", text: domain, step: 5, reason: `"${mail}", a word of mail`, domain };
+    const customer = mailDomain !== undefined
+      ? -1
+      : labels.findIndex((label, i) => i > 0 && CUSTOMER_NUMBER.test(label));
+    const text = customer === -1 ? domain : [...labels.slice(customer), domain].join(".");
+    return { says: "mailers", text, step: 5, reason: `"${mail}", a word of mail`, domain };
   }
   if (!DIGIT.test(left)) return thisName(6, "no digit in the name");
 
@@ -164,9 +171,9 @@ function finderOf(rows: readonly Row[]) {
   const begins = wordsAt("begin");
   const ends = wordsAt("end");
   const anywhere = new RegExp(wordsAt("anywhere").join("|"));
-  const known = (word: string) =>
-    whole.has(word) || begins.some((begin) => word.startsWith(begin)) ||
-    ends.some((end) => word.endsWith(end)) || word.endsWith("s") && whole.has(word.slice(0, -1));
+  const isKnown = (word: string) =>
+    whole.has(word) || word.endsWith("s") && whole.has(word.slice(0, -1)) ||
+    begins.some((begin) => word.startsWith(begin)) || ends.some((end) => word.endsWith(end));
   return (left: string, words: readonly string[]): string | undefined =>
-    anywhere.exec(left)?.[0] ?? words.find(known);
+    anywhere.exec(left)?.[0] ?? words.find(isKnown);
 }
