@@ -10,14 +10,11 @@ import process from "node:process";
 import { identifyClient } from "../lib/identity/client.ts";
 import { normalizeSenderFully } from "../lib/identity/sender.ts";
 import {
-  groups,
-  known,
-  poolPairs,
+  clientShares,
   readClients,
   readStreams,
-  rightStreams,
+  senderShares,
   type Share,
-  strangers,
 } from "./identity_shares.ts";
 
 const lists = process.argv.includes("--wrong");
@@ -48,28 +45,13 @@ function microseconds(calls: number, round: () => void): string {
 }
 
 print(`${clients.length} clients`);
-printShare("of the pairs of one pool are one", poolPairs(clients));
-printShare(
-  "of access providers' customers are their address",
-  known(clients, ["dynamic"], ["address"]),
-);
-printShare(
-  "of hosting providers' machines are their address or name",
-  known(clients, ["hosting", "shared"], ["address", "name"]),
-);
-printShare(
-  "of ordinary servers are known by name",
-  known(clients, ["single"], ["name", "mailers", "hosts"]),
-);
-printShare("of the pairs of customers are two", strangers(clients));
-printShare("of the groups and names are no customer's and somebody else's", groups(clients));
+for (const [what, share] of clientShares(clients)) printShare(what, share);
 const perName = microseconds(clients.length, () => {
   for (const { name, address } of clients) identifyClient(name, address);
 });
 print(`${perName} µs a client`);
 print(`${streams.length} pairs of senders`);
-printShare("of the streams are one", rightStreams(streams, "one"));
-printShare("of the pairs of people and lists are two", rightStreams(streams, "apart"));
+for (const [what, share] of senderShares(streams)) printShare(what, share);
 const perSender = microseconds(streams.length, () => {
   for (const { recipient, senders: [sender] } of streams) {
     normalizeSenderFully(sender, { recipient, clientName: "unknown", delimiters: "+" });

@@ -41,8 +41,34 @@ export function readClients(path: string | URL): Row[] {
   });
 }
 
+/** The shares of a table of clients, each with what it is a share of. */
+export function clientShares(rows: readonly Row[]): [what: string, share: Share][] {
+  return [
+    ["of the pairs of one pool are one", poolPairs(rows)],
+    ["of access providers' customers are their address", known(rows, ["dynamic"], ["address"])],
+    [
+      "of hosting providers' machines are their address or name",
+      known(rows, ["hosting", "shared"], ["address", "name"]),
+    ],
+    [
+      "of ordinary servers are known by name",
+      known(rows, ["single"], ["name", "mailers", "hosts"]),
+    ],
+    ["of the pairs of customers are two", strangers(rows)],
+    ["of the groups and names are no customer's and somebody else's", groups(rows)],
+  ];
+}
+
+/** The same of a table of senders. */
+export function senderShares(streams: readonly Stream[]): [what: string, share: Share][] {
+  return [
+    ["of the streams are one", rightStreams(streams, "one")],
+    ["of the pairs of people and lists are two", rightStreams(streams, "apart")],
+  ];
+}
+
 /** Pairs of mailers of one pool that are one. */
-export function poolPairs(rows: readonly Row[]): Share {
+function poolPairs(rows: readonly Row[]): Share {
   let right = 0;
   let all = 0;
   const wrong: string[] = [];
@@ -59,7 +85,7 @@ export function poolPairs(rows: readonly Row[]): Share {
 }
 
 /** Clients of these kinds that are known as one of the wanted ones. */
-export function known(
+function known(
   rows: readonly Row[],
   kinds: readonly string[],
   wanted: readonly Client["kind"][],
@@ -70,7 +96,7 @@ export function known(
 }
 
 /** Pairs of customers of access and hosting providers, on addresses of their own, that are not one. */
-export function strangers(rows: readonly Row[]): Share {
+function strangers(rows: readonly Row[]): Share {
   const pairs = pairsOf(rows.filter(isCustomer)).filter(([a, b]) =>
     a.client.addressIdentity !== b.client.addressIdentity
   );
@@ -79,7 +105,7 @@ export function strangers(rows: readonly Row[]): Share {
 }
 
 /** Groups and names that a customer shares with nobody of another owner. */
-export function groups(rows: readonly Row[]): Share {
+function groups(rows: readonly Row[]): Share {
   const members = Map.groupBy(
     rows.filter(({ client }) => client.kind !== "address"),
     ({ client }) => client.identity,
@@ -115,7 +141,7 @@ export function readStreams(path: string | URL): Stream[] {
   });
 }
 
-export function rightStreams(streams: readonly Stream[], kind: string): Share {
+function rightStreams(streams: readonly Stream[], kind: string): Share {
   const asked = streams.filter((stream) => stream.kind === kind);
   const wrong = asked.flatMap((stream) => stream.wrong ?? []);
   return { right: asked.length - wrong.length, all: asked.length, wrong };
