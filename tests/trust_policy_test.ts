@@ -172,3 +172,42 @@ test("a client's entry that cannot be had does not keep its triplet from being j
   on.clock.now += 300;
   assert.match(await ask(on), /^PREPEND/);
 });
+
+test("a client's server that hangs is waited for half of the time, and the other half is left for writing", async () => {
+  const clientKey = keysOf().client;
+  class HangingStore extends MemoryStore {
+    override get(...[key, deadline]: Parameters<Store["get"]>) {
+      if (key !== clientKey) return super.get(key, deadline);
+      return new Promise<undefined>((_, reject) => {
+        const late = () => reject(new StoreError("no answer"));
+        setTimeout(late, deadline - performance.now());
+      });
+    }
+  }
+  const on = scene(
+    { storeTimeoutMilliseconds: 2000, onStoreFailure: "defer" },
+    (clock) => new HangingStore(() => clock.now, 1000),
+  );
+  const began = performance.now();
+  assert.equal(await ask(on), deferred(300));
+  const took = performance.now() - began;
+  assert.ok(took >= 990 && took < 1900, `${took} ms`);
+  assert.deepEqual(on.decisions(), ["greylist new"]);
+});
+
+test("what 0.1.0 knows is waited for as long as the rest takes", async () => {
+  const keyOf = keysWith("gl1:");
+  const triplet = keyOf("triplet\n192.0.2.0/24\nalice@example.org\nrobin@example.com");
+  // One server, as slow for everything; the answers come in the order of the questions.
+  class SlowStore extends MemoryStore {
+    override async get(...[key, deadline]: Parameters<Store["get"]>) {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return await super.get(key, deadline);
+    }
+  }
+  const on = scene({}, (clock) => new SlowStore(() => clock.now, 1000));
+  const { now } = on.clock;
+  await on.store.put(triplet, `p ${now - 999} ${now - 600}`, 9999, Infinity);
+  assert.equal(await ask(on), "DUNNO");
+  assert.deepEqual(on.decisions(), ["pass triplet found"]);
+});

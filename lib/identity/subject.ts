@@ -71,7 +71,7 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
     const client = identifyClient(name, address);
     const network = clientNetwork(address, prefixes);
     if (client === undefined || network === undefined) return undefined;
-    const from = bySender ? normalized(sender, recipient, name) : "";
+    const from = bySender ? normalized(sender, recipient, hostOf(client, name)) : "";
     const to = normalizeRecipientBy(recipient, options.recipientDelimiter);
     const isNull = bySender && from === "";
     const domain = bySender ? senderDomain(sender) : undefined;
@@ -102,6 +102,11 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
     if (options.normalizeSenders === "postgrey") return normalizeSender(sender);
     const delimiters = options.recipientDelimiter;
     return normalizeSenderFully(sender, { recipient, clientName, delimiters });
+  }
+
+  /** One of several hosts, whose own name may stand in the sender and changes with the host. */
+  function hostOf({ kind }: Client, name: string): string {
+    return kind === "mailers" || kind === "hosts" ? name : "";
   }
 
   function scopeOf(client: Client, domain: string): string {
