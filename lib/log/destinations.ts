@@ -4,9 +4,10 @@
  * Nothing here writes synchronously: a pipe that nobody reads would otherwise stop the answers to Postfix.
  */
 import * as fs from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import process from "node:process";
 import { writeAll } from "../descriptor.ts";
+import { checkLogFile, openLogFile } from "./file.ts";
 import type { Destination } from "./log.ts";
 import type { LogTarget } from "./target.ts";
 
@@ -33,6 +34,28 @@ export async function openDestination(
   }
 }
 
+/**
+ * Whether this user can log to a target: undefined, or what is wrong. Says nothing there, waits for nobody, and
+ * leaves nothing behind: a log file that is not there is not made. A syslog that is stuck counts as usable. Never rejects.
+ */
+export async function checkLogTarget(target: LogTarget): Promise<string | undefined> {
+  switch (target.kind) {
+    case "none":
+      return undefined;
+    case "stderr":
+      try {
+        fs.fstatSync(2);
+        return undefined;
+      } catch {
+        return "standard error is closed";
+      }
+    case "file":
+      return await checkLogFile(target.path);
+    case "syslog":
+      return await (await import("./syslog.ts")).checkSyslog(target.path);
+  }
+}
+
 /** How long, in milliseconds, a renamed or removed file may go unnoticed. */
 const rotationCheckMilliseconds = 1000;
 
@@ -52,7 +75,7 @@ export function fileDestination(path: string, stamped: boolean, now: () => numbe
       await file.close();
       file = undefined;
     }
-    const handle = await open(path, "a", 0o640);
+    const handle = await openLogFile(path);
     file = { fd: handle.fd, close: () => handle.close(), id: identity(await handle.stat()) };
   };
   return {

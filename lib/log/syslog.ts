@@ -13,6 +13,7 @@
  */
 import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
+import * as net from "node:net";
 import type { LogLevel } from "@logtape/logtape";
 import type { Destination } from "./log.ts";
 
@@ -76,6 +77,34 @@ export function syslogDestination(path: string, ident: string, pid: number): Des
   };
 }
 
+/**
+ * Why this user cannot log to the datagram socket at `path`; undefined if nothing speaks against it. Nothing is
+ * sent: a stream that is to be connected to a datagram socket is refused for its type (EPROTOTYPE), but only
+ * after it has been found, may be written to, and has somebody behind it.
+ */
+export async function checkSyslog(path: string): Promise<string | undefined> {
+  try {
+    bindAnywhere().close();
+    return await throughLink(path, (link) => refusalOf(link, path));
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function refusalOf(link: string, path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const probe = net.connect({ path: link });
+    probe.once("connect", () => (probe.destroy(), resolve(`${path} is no datagram socket`)));
+    probe.once("error", ({ code }: NodeJS.ErrnoException) => {
+      if (code === "ENOENT" || code === "ENOTDIR") resolve(`${path} is not there`);
+      else if (code === "EACCES" || code === "EPERM") resolve(`${path} may not be written to`);
+      else if (code === "ECONNREFUSED") resolve(`nobody listens on ${path}`);
+      // EPROTOTYPE; Deno 2.6 does not know its name.
+      else resolve(undefined);
+    });
+  });
+}
+
 async function sendTo(
   socket: Deno.DatagramConn,
   message: Uint8Array,
@@ -89,9 +118,14 @@ async function sendThroughLink(
   message: Uint8Array,
   path: string,
 ): Promise<void> {
+  await throughLink(path, (link) => sendTo(socket, message, link));
+}
+
+/** Has `use` called with another name of `path`, which is there until it settles. */
+async function throughLink<T>(path: string, use: (link: string) => Promise<T>): Promise<T> {
   const link = inSomeFolder((name) => (fs.symlinkSync(path, name), name));
   try {
-    await sendTo(socket, message, link);
+    return await use(link);
   } finally {
     fs.unlinkSync(link);
   }
