@@ -90,7 +90,7 @@ test("values from outside stay one word on one line", async () => {
   const lines = await flushed();
   assert.equal(lines.length, 6);
   for (const line of lines) assert.match(line, /^[ -~]+$/);
-  assert.match(lines[0] ?? "", / sender=x,\\x20action=pass\\x0a\\x0d\\x1b\[1m\\xe2\\x80\\xae, /);
+  assert.match(lines[0] ?? "", / sender=x\\x2c\\x20action\\x3dpass\\x0a\\x0d\\x1b\[1m\\xe2\\x80\\xae, /);
   assert.match(lines[0] ?? "", / client_name=\\xff, /);
 });
 

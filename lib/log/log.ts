@@ -16,7 +16,7 @@ import {
   type LogLevel,
   type LogRecord,
 } from "@logtape/logtape";
-import { escapeForLog } from "./escape.ts";
+import { escapeForLog, escapeText } from "./escape.ts";
 import type { PolicyRequest } from "../protocol/codec.ts";
 import type { StoreObserver } from "../stores/store.ts";
 
@@ -215,11 +215,6 @@ function requestFields(request: PolicyRequest): Fields {
     if (value) fields[name] = escapeForLog(value);
   }
   return fields;
-}
-
-/** One line of a text of ours in which something from outside may be quoted; blanks stay. */
-function escapeText(text: string): string {
-  return text.replace(/\s*\n\s*/g, " | ").replace(/[^\P{C}\t]/gu, "?");
 }
 
 function textLine(record: LogRecord): string {

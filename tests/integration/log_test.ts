@@ -179,7 +179,7 @@ test("what a stranger writes can forge neither a line nor a field", async (t) =>
   assert.equal(first?.client_name, "a\\x1b[2J\\x0db\\x85c");
   assert.equal(
     first?.sender,
-    "x,\\x20action=pass,\\x20reason=triplet\\x20found,\\x20recipient=y@z",
+    "x\\x2c\\x20action\\x3dpass\\x2c\\x20reason\\x3dtriplet\\x20found\\x2c\\x20recipient\\x3dy@z",
   );
   assert.equal(first?.recipient, "\\xe2\\x80\\xae\\xe2\\x80\\xa8@example.com");
   assert.equal(second?.sender, "caf\\xe9\\x20\\\\x20@example.org");
