@@ -5,7 +5,7 @@
 import * as fs from "node:fs";
 import process from "node:process";
 import { readLists } from "./lib/lists/read.ts";
-import { openLog } from "./lib/log/log.ts";
+import { type OpenLog, openLog } from "./lib/log/open.ts";
 import { openDestination } from "./lib/log/destinations.ts";
 import { type LogTarget, parseLogTarget } from "./lib/log/target.ts";
 import { load, type Loaded, type Setup } from "./lib/config/load.ts";
@@ -54,14 +54,13 @@ async function run(setup: Setup): Promise<number> {
   const tell = target.kind === "stderr" || standardErrorIsPostfix()
     ? () => {}
     : tellOnStandardError;
-  const destination = await openDestination(target, { stamped: format === "text" });
   const onFailure = (problem: string) => mode === "daemon" && tell([`Cannot log: ${problem}`]);
-  const { log, flush } = openLog(destination, { threshold, format, onFailure });
+  const { log, close } = await openLogTo(target, { threshold, format, onFailure });
   // What reaches these is a bug. In spawn mode the exit status is 0 all the same: Postfix asks again, and
   // would only log a warning of its own about another one.
   const crashed = (error: unknown) => {
     log.internalError(error);
-    void flush(flushMilliseconds).then(() => process.exit(mode === "spawn" ? 0 : 1));
+    void close(flushMilliseconds).then(() => process.exit(mode === "spawn" ? 0 : 1));
   };
   process.on("uncaughtException", crashed);
   process.on("unhandledRejection", crashed);
@@ -76,8 +75,19 @@ async function run(setup: Setup): Promise<number> {
     tell([problem]);
     status = 1;
   }
-  await flush(flushMilliseconds);
+  await close(flushMilliseconds);
   return status;
+}
+
+/** Opens the log; a file or socket only at its first line, so that this never fails. */
+async function openLogTo(
+  target: LogTarget,
+  options: Pick<Parameters<typeof openLog>[1], "threshold" | "format" | "onFailure">,
+): Promise<OpenLog> {
+  const journalStream = process.env["JOURNAL_STREAM"];
+  const json = options.format === "json";
+  const destination = await openDestination(target, { json, journalStream });
+  return openLog(destination, { ...options, now: () => performance.now() });
 }
 
 /**
@@ -94,10 +104,7 @@ async function refuse(problems: readonly string[], target?: LogTarget): Promise<
   const usable = target === undefined || target.kind === "stderr"
     ? parseLogTarget("syslog")
     : target;
-  const { log, flush } = openLog(await openDestination(usable, { stamped: true }), {
-    threshold: "info",
-    format: "text",
-  });
+  const { log, close } = await openLogTo(usable, { threshold: "info", format: "text" });
   for (const problem of problems) log.configurationProblem(problem);
   const { serveSpawn } = await import("./lib/server/spawn.ts");
   await serveSpawn({
@@ -107,7 +114,7 @@ async function refuse(problems: readonly string[], target?: LogTarget): Promise<
     idleTimeoutMilliseconds: parseDuration(settings["idle-timeout"].fallback) * 1000,
     now: () => performance.now(),
   });
-  await flush(flushMilliseconds);
+  await close(flushMilliseconds);
   return exitConfig;
 }
 

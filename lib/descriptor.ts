@@ -20,8 +20,13 @@ export async function read(fd: number, into: Uint8Array): Promise<Uint8Array | u
 /** Writes all of `bytes`, in as many writes as that takes. Rejects when writing fails. */
 export async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
   for (let rest = bytes; rest.length > 0;) {
-    rest = rest.subarray(await whenReady((done) => write(fd, rest, done)));
+    rest = rest.subarray(await writeSome(fd, rest));
   }
+}
+
+/** Writes some of `bytes`, at least one, and gives how many that were. Rejects when writing fails. */
+export async function writeSome(fd: number, bytes: Uint8Array): Promise<number> {
+  return await whenReady((done) => write(fd, bytes, done));
 }
 
 type Done = (error: NodeJS.ErrnoException | null, bytes: number) => void;

@@ -1,38 +1,41 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import test from "node:test";
-import { type Destination, type OpenLog, openLog, type Threshold } from "../lib/log/log.ts";
-import { fileDestination, openDestination, timestamp } from "../lib/log/destinations.ts";
+import { openDestination } from "../lib/log/destinations.ts";
+import { fileDestination } from "../lib/log/file.ts";
+import { framer, timestamp } from "../lib/log/lines.ts";
+import { openLog } from "../lib/log/open.ts";
+import type { Destination, Level } from "../lib/log/queue.ts";
 import { syslogDestination, syslogMessage } from "../lib/log/syslog.ts";
 import { parseLogTarget } from "../lib/log/target.ts";
 import type { PolicyRequest } from "../lib/protocol/codec.ts";
-import { tempDir } from "./support/process.ts";
+import { keptLog } from "./support/log.ts";
+import { atEnd, type Cleanup, tempDir } from "./support/process.ts";
+import { canMount } from "./support/syslog.ts";
 
-/** A destination that keeps what is written; `broken` says what happens to the next lines. */
-function memory() {
-  const lines: string[] = [];
-  const state: { broken?: () => Promise<void> } = {};
-  const destination: Destination = {
-    async write(line, level) {
-      if (state.broken !== undefined) await state.broken();
-      lines.push(`${level} ${line}`);
-    },
-    close() {},
-  };
-  return { lines, state, destination };
-}
+const mounting = { skip: canMount ? false : "a small file system needs CAP_SYS_ADMIN" };
 
-function open(options: { threshold?: Threshold; format?: "text" | "json" } = {}) {
-  const { lines, state, destination } = memory();
-  const opened: OpenLog = openLog(destination, { threshold: "info", format: "text", ...options });
+/** Writes one line, said now. */
+const say = (destination: Destination, line: string, level: Level = "info") =>
+  destination.write([destination.frame(line, level, new Date())]);
+
+function open(options: { threshold?: Level; format?: "text" | "json" } = {}) {
+  const kept = keptLog((line, level) => `${level} ${line}`), clock = { now: 0 };
+  const { log, flush } = openLog(kept.destination, {
+    threshold: "info",
+    format: "text",
+    now: () => clock.now,
+    ...options,
+  });
   const flushed = async () => {
-    await opened.flush(5000);
-    return lines;
+    await flush(5000);
+    return kept.lines;
   };
-  return { log: opened.log, flush: opened.flush, flushed, state };
+  return { log, flush, flushed, kept, clock };
 }
 
 const mail = (attributes: Readonly<Record<string, string>> = {}): PolicyRequest =>
@@ -90,7 +93,10 @@ test("values from outside stay one word on one line", async () => {
   const lines = await flushed();
   assert.equal(lines.length, 6);
   for (const line of lines) assert.match(line, /^[ -~]+$/);
-  assert.match(lines[0] ?? "", / sender=x\\x2c\\x20action\\x3dpass\\x0a\\x0d\\x1b\[1m\\xe2\\x80\\xae, /);
+  assert.match(
+    lines[0] ?? "",
+    / sender=x\\x2c\\x20action\\x3dpass\\x0a\\x0d\\x1b\[1m\\xe2\\x80\\xae, /,
+  );
   assert.match(lines[0] ?? "", / client_name=\\xff, /);
 });
 
@@ -116,7 +122,7 @@ test("every event has its level, and the threshold leaves out what is below", as
     log.reloadRefused(["c: want d"]);
     log.internalError("thrown");
   };
-  const expected: readonly [Threshold, string][] = [
+  const expected: readonly [Level, string][] = [
     [
       "debug",
       "nothing to decide: reason=not at RCPT, client_name=mx.example.org, " +
@@ -142,7 +148,7 @@ test("every event has its level, and the threshold leaves out what is below", as
     ["error", "what was read before stays in force"],
     ["error", "internal error, please report it: error=thrown"],
   ];
-  const thresholds: readonly Threshold[] = ["debug", "info", "warning", "error"];
+  const thresholds: readonly Level[] = ["debug", "info", "warning", "error"];
   for (const [n, threshold] of thresholds.entries()) {
     const { log, flushed } = open({ threshold });
     say(log);
@@ -179,40 +185,6 @@ test("as JSON a line is an object with the fields as members", async () => {
   assert.equal(second.level, "ERROR");
 });
 
-test("lines that cannot be written are counted, and told when one could be", async () => {
-  const { log, flushed, flush, state } = open();
-  state.broken = () => Promise.reject(new Error("disk full"));
-  for (let n = 0; n < 7; n++) log.stopped();
-  await flush(5000);
-  delete state.broken;
-  log.reloaded("configuration");
-  assert.deepEqual(await flushed(), [
-    "info took the new configuration",
-    "warning log lines were lost: lines=7",
-  ]);
-  log.reloaded("configuration");
-  assert.equal((await flushed()).length, 3, "told once");
-});
-
-test("a destination that hangs keeps 10,000 lines waiting; the rest is counted", async () => {
-  const { log, flushed, flush, state } = open();
-  let thaw = () => {};
-  const frozen = new Promise<void>((resolve) => thaw = resolve);
-  state.broken = () => frozen;
-  for (let n = 0; n < 10_500; n++) log.stopped();
-  const started = performance.now();
-  await flush(20);
-  assert.ok(performance.now() - started < 1000, "flush gives up");
-  delete state.broken;
-  thaw();
-  const lines = await flushed();
-  const told = lines.filter((line) => line.includes("log lines were lost"));
-  const lost = Number(/lines=(\d+)/.exec(told[0] ?? "")?.[1]);
-  assert.equal(told.length, 1);
-  assert.equal(lines.length - 1 + lost, 10_500);
-  assert.ok(lost >= 490 && lost <= 500, `${lost}`);
-});
-
 test("a syslog message is as glibc writes it: facility mail, local time, no host", () => {
   const at = new Date(2026, 1, 3, 4, 5, 6);
   const text = (level: Parameters<typeof syslogMessage>[1], line = "line") =>
@@ -221,34 +193,33 @@ test("a syslog message is as glibc writes it: facility mail, local time, no host
   assert.equal(text("error").slice(0, 4), "<19>");
   assert.equal(text("warning").slice(0, 4), "<20>");
   assert.equal(text("debug").slice(0, 4), "<23>");
-  assert.equal(text("fatal").slice(0, 4), "<18>");
   assert.equal(text("info", "caf\u00e9"), "<22>Feb  3 04:05:06 greylist[42]: caf\u00e9");
   assert.equal(Buffer.byteLength(text("info", "x".repeat(20_000))), 8000);
 });
 
 test("syslog where nobody listens, or where there are no such sockets, rejects", async (t) => {
   const destination = syslogDestination(path.join(tempDir(t), "log"), "greylist", 42);
-  await assert.rejects(destination.write("line", "info"));
-  await assert.rejects(destination.write("line", "info"));
+  await assert.rejects(say(destination, "line"));
+  await assert.rejects(say(destination, "line"));
   destination.close();
 });
 
 test("a file is appended to, stamped or not, and readable to its group at most", async (t) => {
   const file = path.join(tempDir(t), "log");
   fs.writeFileSync(file, "before\n");
-  const plain = fileDestination(file, false, () => 0);
-  await plain.write("line", "info");
+  const plain = fileDestination(file, framer(false), () => 0);
+  await say(plain, "line");
   plain.close();
-  const stamped = fileDestination(file, true, () => 0);
-  await stamped.write("caf\u00e9", "info");
+  const stamped = fileDestination(file, framer(true), () => 0);
+  await say(stamped, "caf\u00e9");
   stamped.close();
   assert.match(
     fs.readFileSync(file, "utf8"),
     new RegExp(`^before\\nline\\n\\S+ greylist\\[${process.pid}\\]: caf\u00e9\\n$`),
   );
   fs.rmSync(file);
-  const made = fileDestination(file, false, () => 0);
-  await made.write("line", "info");
+  const made = fileDestination(file, framer(false), () => 0);
+  await say(made, "line");
   made.close();
   assert.equal(fs.statSync(file).mode & 0o137, 0);
 });
@@ -256,19 +227,19 @@ test("a file is appended to, stamped or not, and readable to its group at most",
 test("a file is opened at the first line, and looked at anew once a second", async (t) => {
   const dir = tempDir(t), file = path.join(dir, "log"), old = path.join(dir, "log.1");
   let now = 0;
-  const destination = fileDestination(file, false, () => now);
+  const destination = fileDestination(file, framer(false), () => now);
   assert.equal(fs.existsSync(file), false);
-  await destination.write("1", "info");
+  await say(destination, "1");
   fs.renameSync(file, old);
   now += 999;
-  await destination.write("2", "info");
+  await say(destination, "2");
   assert.equal(fs.existsSync(file), false);
   now += 1;
-  await destination.write("3", "info");
+  await say(destination, "3");
   fs.rmSync(file);
   fs.writeFileSync(file, "rotated\n");
   now += 1000;
-  await destination.write("4", "info");
+  await say(destination, "4");
   destination.close();
   assert.equal(fs.readFileSync(old, "latin1"), "1\n2\n");
   assert.equal(fs.readFileSync(file, "latin1"), "rotated\n4\n");
@@ -276,13 +247,87 @@ test("a file is opened at the first line, and looked at anew once a second", asy
 
 test("a file that cannot be opened rejects, and is tried again with every line", async (t) => {
   const file = path.join(tempDir(t), "missing", "log");
-  const destination = fileDestination(file, false, () => 0);
-  await assert.rejects(destination.write("1", "info"), { code: "ENOENT" });
-  await assert.rejects(destination.write("2", "info"), { code: "ENOENT" });
+  const destination = fileDestination(file, framer(false), () => 0);
+  await assert.rejects(say(destination, "1"), { code: "ENOENT" });
+  await assert.rejects(say(destination, "2"), { code: "ENOENT" });
   fs.mkdirSync(path.dirname(file));
-  await destination.write("3", "info");
+  await say(destination, "3");
   destination.close();
   assert.equal(fs.readFileSync(file, "latin1"), "3\n");
+});
+
+test("what is no regular file any more is not opened when the log is looked at anew", async (t) => {
+  const dir = tempDir(t), file = path.join(dir, "log");
+  let now = 0;
+  const destination = fileDestination(file, framer(false), () => now);
+  await say(destination, "1");
+  for (const make of [["mkfifo", file], ["mkdir", file], ["ln", "-s", "/dev/null", file]]) {
+    fs.rmSync(file, { recursive: true });
+    execFileSync(make[0] ?? "", make.slice(1));
+    now += 1000;
+    await assert.rejects(say(destination, "2"), /a log has to be a regular file/);
+  }
+  fs.rmSync(file);
+  await say(destination, "3");
+  destination.close();
+  assert.equal(fs.readFileSync(file, "latin1"), "3\n");
+});
+
+/** A folder with room for some bytes. */
+function smallFolder(t: Cleanup, bytes: number): string {
+  const dir = tempDir(t);
+  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "none", dir]);
+  atEnd(t, () => void execFileSync("umount", ["--lazy", dir]));
+  return dir;
+}
+
+test("a full disk has whole lines only, and so it has with room again", mounting, async (t) => {
+  const dir = smallFolder(t, 16_384),
+    file = path.join(dir, "log"),
+    ballast = path.join(dir, "ballast");
+  fs.writeFileSync(ballast, "x".repeat(8192));
+  const destination = fileDestination(file, framer(false), () => 0);
+  const line = (n: number) => `${n}:${"x".repeat(997)}`;
+  const frames = Array.from(
+    { length: 30 },
+    (_, n) => destination.frame(line(n), "info", new Date()),
+  );
+  const taken = await destination.write(frames);
+  assert.ok(taken >= 3 && taken < 30, `${taken}`);
+  await assert.rejects(destination.write(frames.slice(taken)), { code: "ENOSPC" });
+  const expected = Array.from({ length: taken }, (_, n) => `${line(n)}\n`).join("");
+  assert.equal(fs.readFileSync(file, "latin1"), expected);
+  fs.rmSync(ballast);
+  assert.equal(await destination.write(frames.slice(taken, taken + 1)), 1);
+  destination.close();
+  assert.equal(fs.readFileSync(file, "latin1"), `${expected}${line(taken)}\n`);
+});
+
+test("half a line that cannot be taken back is not continued", mounting, async (t) => {
+  const dir = smallFolder(t, 16_384),
+    file = path.join(dir, "log"),
+    ballast = path.join(dir, "ballast");
+  fs.writeFileSync(ballast, "x".repeat(12_288));
+  const destination = fileDestination(file, framer(false), () => 0);
+  await say(destination, "x".repeat(1000));
+  // What is at the path is another file by now: the one that is open cannot be looked at.
+  fs.renameSync(file, `${file}.1`);
+  fs.symlinkSync("/dev/null", file);
+  await assert.rejects(say(destination, "y".repeat(4000)), { code: "ENOSPC" });
+  fs.rmSync(ballast);
+  await say(destination, "z");
+  destination.close();
+  assert.match(fs.readFileSync(`${file}.1`, "latin1"), /^x{1000}\ny+\nz\n$/);
+});
+
+test("a stamp is the time, our name, and the process", () => {
+  const at = new Date(2026, 0, 31, 12, 0, 0);
+  const text = (frame: Uint8Array) => Buffer.from(frame).toString("utf8");
+  const stamp = new RegExp(
+    `^2026-01-31T12:00:00[+-]\\d\\d:\\d\\d greylist\\[${process.pid}\\]: line\\n$`,
+  );
+  assert.match(text(framer(true)("line", "info", at)), stamp);
+  assert.equal(text(framer(false)("line", "info", at)), "line\n");
 });
 
 test("a time stamp is local time with its zone", () => {
@@ -301,6 +346,6 @@ test("a log setting is a word, or a word and an absolute path", async () => {
   for (const text of ["", "file", "file:", "file:relative", "syslog:", "stdout", "Stderr"]) {
     assert.throws(() => parseLogTarget(text), RangeError, text);
   }
-  const none = await openDestination({ kind: "none" }, { stamped: true });
-  await none.write("nothing", "error");
+  const none = await openDestination({ kind: "none" }, { json: false, journalStream: undefined });
+  assert.equal(await say(none, "nothing"), 1);
 });

@@ -1,22 +1,11 @@
 /**
- * What greylist says: one method per event, so that every line has one home and one level.
+ * What greylist says: one method per event, so that every line has one home and one level. Pure.
  *
- * A line of text is `message: name=value, name=value`. Decisions have no message, and postgrey's fields in
- * postgrey's order, so that what reads postgrey's lines reads ours. As JSON the fields are members. Values
- * that come from outside are escaped here: one value stays one word on one line (escape.ts).
- *
- * LogTape does levels, JSON and the bounded queue in front of a slow or dead destination: logging never
- * holds up an answer, and what does not fit is counted and told once there is room again.
+ * Decisions have no message, and postgrey's fields in postgrey's order, so that what reads postgrey's lines
+ * reads ours. Values that come from outside are escaped here (escape.ts).
  */
-import {
-  configureSync,
-  fromAsyncSink,
-  getJsonLinesFormatter,
-  getLogger,
-  type LogLevel,
-  type LogRecord,
-} from "@logtape/logtape";
-import { escapeForLog, escapeText } from "./escape.ts";
+import { escapeForLog, escapeText, type FieldName } from "./escape.ts";
+import type { Level } from "./queue.ts";
 import type { PolicyRequest } from "../protocol/codec.ts";
 import type { StoreObserver } from "../stores/store.ts";
 
@@ -34,16 +23,6 @@ export interface DecisionRecord {
   /** Why the store could not be asked: a process of spawn mode may not live to see it called down. */
   readonly problem?: string;
 }
-
-/** Where lines go. Rejects when a line could not be written. */
-export interface Destination {
-  /** @param line without a line break; @param level for those destinations that file by it */
-  write(line: string, level: LogLevel): Promise<void>;
-  close(): void;
-}
-
-export type LogFormat = "text" | "json";
-export type Threshold = "debug" | "info" | "warning" | "error";
 
 /** The events. */
 export interface Log extends StoreObserver {
@@ -74,83 +53,13 @@ export interface Log extends StoreObserver {
   internalError(error: unknown): void;
 }
 
-type Fields = Readonly<Record<string, string | number>>;
+export type Fields = Readonly<Partial<Record<FieldName, string | number>>>;
 
-/** An open log. `flush` settles when all that was said has been written, or after `milliseconds`. */
-export interface OpenLog {
-  readonly log: Log;
-  flush(milliseconds: number): Promise<void>;
-}
+/** Says a line: a text, and fields. */
+export type Emit = (level: Level, text: string, fields: Fields) => void;
 
-/** How many lines may wait for their destination. */
-const maxQueuedLines = 10_000;
-
-/** Opens the process's log (LogTape keeps one configuration a process). */
-export function openLog(
-  destination: Destination,
-  options: {
-    readonly threshold: Threshold;
-    readonly format: LogFormat;
-    /** Told once, when a line could not be written for the first time. */
-    readonly onFailure?: (problem: string) => void;
-  },
-): OpenLog {
-  const line = options.format === "json" ? jsonLine : textLine;
-  let lost = 0, failed = false;
-  // Past the queue, which is full when lines are lost.
-  const reportLoss = async (after: LogRecord) => {
-    const lines = lost, text = "log lines were lost";
-    lost = 0;
-    const loss = { ...after, message: [text], rawMessage: text, properties: { lines } };
-    try {
-      await destination.write(line({ ...loss, level: "warning" }), "warning");
-    } catch {
-      // As above: it is told later.
-      lost += lines;
-    }
-  };
-  const sink = fromAsyncSink(
-    async (record) => {
-      try {
-        await destination.write(line(record), record.level);
-      } catch (error) {
-        // The mail matters more than the line; the loss is counted, and told when there is a log again.
-        lost++;
-        if (!failed) options.onFailure?.(error instanceof Error ? error.message : String(error));
-        failed = true;
-        return;
-      }
-      if (lost > 0) await reportLoss(record);
-    },
-    { maxQueueSize: maxQueuedLines, overflow: "drop-newest", onDrop: ({ count }) => lost += count },
-  );
-  configureSync({
-    reset: true,
-    // Not the sink itself: with something to dispose of, LogTape would want an asynchronous configure.
-    sinks: { destination: (record) => sink(record) },
-    loggers: [
-      { category: "greylist", sinks: ["destination"], lowestLevel: options.threshold },
-      // LogTape tells its own troubles to the console by default: under spawn(8) that is smtpd.
-      { category: ["logtape", "meta"], sinks: [], lowestLevel: "fatal" },
-    ],
-  });
-  const logger = getLogger("greylist");
-  const emit = (level: "debug" | "info" | "warning" | "error", text: string, fields: Fields) =>
-    logger[level](text, fields);
-  return {
-    log: eventsOf(emit, () => logger.isEnabledFor("debug")),
-    async flush(milliseconds) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
-      await Promise.race([sink.drain(), timeout]);
-      clearTimeout(timer);
-    },
-  };
-}
-
-type Emit = (level: Threshold, text: string, fields: Fields) => void;
-
-function eventsOf(emit: Emit, debugging: () => boolean): Log {
+/** The log whose lines `emit` takes. */
+export function createLog(emit: Emit, debugging: () => boolean): Log {
   return {
     decision: ({ action, reason, delaySeconds, request, id, store, problem }) =>
       emit("info", "", {
@@ -209,23 +118,10 @@ function eventsOf(emit: Emit, debugging: () => boolean): Log {
 
 /** postgrey's fields behind the reason, empty ones left out. */
 function requestFields(request: PolicyRequest): Fields {
-  const fields: Record<string, string> = {};
-  for (const name of ["client_name", "client_address", "sender", "recipient"]) {
+  const fields: Partial<Record<FieldName, string>> = {};
+  for (const name of ["client_name", "client_address", "sender", "recipient"] as const) {
     const value = request.get(name);
     if (value) fields[name] = escapeForLog(value);
   }
   return fields;
-}
-
-function textLine(record: LogRecord): string {
-  const fields = Object.entries(record.properties).map(([name, value]) => `${name}=${value}`);
-  const text = String(record.rawMessage);
-  return [...(text === "" ? [] : [text]), ...(fields.length === 0 ? [] : [fields.join(", ")])]
-    .join(": ");
-}
-
-const formatJson = getJsonLinesFormatter({ message: "template", properties: "flatten" });
-
-function jsonLine(record: LogRecord): string {
-  return formatJson(record).trimEnd();
 }

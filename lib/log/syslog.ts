@@ -7,27 +7,28 @@
  * Deno has only bound datagram sockets, so ours is bound to a name of its own, which is taken away at
  * once: nobody ever writes back.
  *
- * Deno 2.9 lets only a program with all permissions name anything in /dev, and ours may not start programs
- * or load libraries. Sending to a socket does neither: where /dev/log is refused, it is named through a
- * link of ours, which exists while the datagram is on its way.
+ * While nobody reads a socket that is full, Deno tries to send again and again, at 100 % of a core, and nothing
+ * ends that, not even closing its own socket. But each try looks up the path. So the path is a link of ours,
+ * which is there while lines are on their way, and for a moment at most: without it the next try fails. What may
+ * be left is the link of a process that is killed within that moment.
+ *
+ * The link has another use: Deno 2.9 lets only a program with all permissions name anything in /dev, and ours
+ * may not start programs or load libraries. Sending to a socket does neither.
  */
 import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
 import * as net from "node:net";
-import type { LogLevel } from "@logtape/logtape";
-import type { Destination } from "./log.ts";
+import type { Destination, Level } from "./queue.ts";
 
 /** syslog(3): LOG_MAIL is 2 << 3. */
 const mailFacility = 2 << 3;
 
 /** syslog(3): the severities. */
-const severities: Readonly<Record<LogLevel, number>> = {
-  fatal: 2,
+const severities: Readonly<Record<Level, number>> = {
   error: 3,
   warning: 4,
   info: 6,
   debug: 7,
-  trace: 7,
 };
 
 /** A datagram longer than this is cut: rsyslog's own default limit is 8 KiB. */
@@ -38,7 +39,7 @@ const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 /** `<22>Nov 22 07:51:01 greylist[123]: line`, as glibc writes it: no host name, local time. */
 export function syslogMessage(
   line: string,
-  level: LogLevel,
+  level: Level,
   ident: string,
   pid: number,
   at: Date,
@@ -51,29 +52,39 @@ export function syslogMessage(
   return new TextEncoder().encode(message).subarray(0, maxMessageBytes);
 }
 
+/** How long, in milliseconds, lines may be on their way before the socket counts as stuck. */
+const sendMilliseconds = 20;
+
 /** Sends to the socket at `path`; opens its own at the first line, and again after a failure. */
 export function syslogDestination(path: string, ident: string, pid: number): Destination {
-  let socket: Deno.DatagramConn | undefined;
-  let send = sendTo;
+  let socket: Deno.DatagramConn | undefined, link: Link | undefined;
   return {
-    async write(line, level) {
+    frame: (line, level, at) => syslogMessage(line, level, ident, pid, at),
+    async write(frames) {
+      let sent = 0, stuck = false;
       socket ??= bindAnywhere();
-      const message = syslogMessage(line, level, ident, pid, new Date());
+      const { name, remove } = link = linkTo(path);
+      const timer = setTimeout(() => (stuck = true, remove()), sendMilliseconds);
       try {
-        try {
-          await send(socket, message, path);
-        } catch (error) {
-          if (send !== sendTo || !(error instanceof Deno.errors.NotCapable)) throw error;
-          send = sendThroughLink;
-          await send(socket, message, path);
+        for (const frame of frames) {
+          await socket.send(frame, { transport: "unixpacket", path: name });
+          sent++;
         }
       } catch (error) {
+        if (stuck) return sent;
         socket.close();
         socket = undefined;
-        throw error;
+        if (sent === 0) throw error;
+      } finally {
+        clearTimeout(timer);
+        remove();
       }
+      return sent;
     },
-    close: () => socket?.close(),
+    close() {
+      link?.remove();
+      socket?.close();
+    },
   };
 }
 
@@ -85,7 +96,8 @@ export function syslogDestination(path: string, ident: string, pid: number): Des
 export async function checkSyslog(path: string): Promise<string | undefined> {
   try {
     bindAnywhere().close();
-    return await throughLink(path, (link) => refusalOf(link, path));
+    const link = linkTo(path);
+    return await refusalOf(link.name, path).finally(link.remove);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -105,30 +117,16 @@ function refusalOf(link: string, path: string): Promise<string | undefined> {
   });
 }
 
-async function sendTo(
-  socket: Deno.DatagramConn,
-  message: Uint8Array,
-  path: string,
-): Promise<void> {
-  await socket.send(message, { transport: "unixpacket", path });
+interface Link {
+  readonly name: string;
+  /** Does nothing when it is gone. */
+  remove(): void;
 }
 
-async function sendThroughLink(
-  socket: Deno.DatagramConn,
-  message: Uint8Array,
-  path: string,
-): Promise<void> {
-  await throughLink(path, (link) => sendTo(socket, message, link));
-}
-
-/** Has `use` called with another name of `path`, which is there until it settles. */
-async function throughLink<T>(path: string, use: (link: string) => Promise<T>): Promise<T> {
-  const link = inSomeFolder((name) => (fs.symlinkSync(path, name), name));
-  try {
-    return await use(link);
-  } finally {
-    fs.unlinkSync(link);
-  }
+/** Another name of `path`. */
+function linkTo(path: string): Link {
+  const name = inSomeFolder((name) => (fs.symlinkSync(path, name), name));
+  return { name, remove: () => fs.rmSync(name, { force: true }) };
 }
 
 // A child of spawn(8) has no TMPDIR and may run as a user who can write hardly anywhere.

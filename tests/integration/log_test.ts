@@ -13,12 +13,13 @@ import {
   dunno,
   program,
   request,
+  residentKilobytes,
   startDaemon,
   startProgram,
   startSpawned,
   underBun,
 } from "../support/greylist.ts";
-import { canMount, startSyslog } from "../support/syslog.ts";
+import { canMount, linksTo, startSyslog } from "../support/syslog.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { atEnd, type Cleanup, start, tempDir, waitFor } from "../support/process.ts";
 
@@ -108,11 +109,28 @@ test("a syslog socket that nobody reads stops neither answers nor the exit, and 
   assert.equal(await spawned.running.exited, 0);
   assert.ok(performance.now() - started < 1000);
 
+  // As often as it asks: once in a while.
+  const before = cpuSeconds(running.pid);
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  const used = cpuSeconds(running.pid) - before;
+  assert.ok(used < 0.5, `${used} s of 2 s at work`);
+
+  const second = await daemonLogging(t, `syslog:${syslog.path}`);
+  await second.client.ask(request());
+  assert.equal(await second.running.stop(), 0);
+  await waitFor("no link to be left", () => linksTo(syslog.path).length === 0);
+
   process.kill(syslog.pid, "SIGCONT");
   const count = () => (syslog.received().match(/action=greylist/g) ?? []).length;
   if (!underBun) await waitFor("the lines that had to wait", () => count() === 100);
   assert.equal(await running.stop(), 0);
 });
+
+/** How long a process has been at work; the clock ticks a hundred times a second on Linux. */
+function cpuSeconds(pid: number): number {
+  const fields = read(`/proc/${pid}/stat`).replace(/.*\) /, "").split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
 
 /** What a process waits for in the kernel. */
 function stat(pid: number): string {
@@ -266,6 +284,51 @@ test("a log file is private, and nobody is kept waiting by one that cannot be wr
   assert.equal(fs.statSync(file).mode & 0o137, 0);
 });
 
+/** Puts something that is no log in place of a file. */
+const notALog: Readonly<Record<string, (file: string) => void>> = {
+  FIFO: (file) => void execFileSync("mkfifo", [file]),
+  folder: (file) => fs.mkdirSync(file),
+  device: (file) => fs.symlinkSync("/dev/null", file),
+};
+
+test("what is no regular file is never waited for: answers, SIGTERM and the exit work", async (t) => {
+  for (const [kind, make] of Object.entries(notALog)) {
+    const file = path.join(tempDir(t), "log");
+    make(file);
+    const { running, client } = await daemonLogging(t, `file:${file}`);
+    assert.match(await client.ask(request()), /^action=DEFER_IF_PERMIT/);
+    assert.equal(await running.stop(), 0);
+    const told = `greylist: Cannot log: ${file} is a ${kind}, and a log has to be a regular file\n`;
+    assert.equal(running.stderr(), told);
+
+    const spawned = await startSpawned(t, {
+      args: ["--store", nobodyThere, "--log", `file:${file}`],
+    });
+    assert.equal(await spawned.client.ask(request()), dunno);
+    spawned.client.socket.destroy();
+    assert.equal(await spawned.running.exited, 0);
+  }
+});
+
+test("a log file in whose place a FIFO comes is left alone, until there is a file again", async (t) => {
+  const file = path.join(tempDir(t), "log");
+  const { running, client } = await daemonLogging(t, `file:${file}`);
+  await client.ask(request());
+  await waitFor("the line", () => /action=/.test(read(file)));
+  fs.rmSync(file);
+  execFileSync("mkfifo", [file]);
+  await waitFor("it to be noticed", async () => {
+    await client.ask(request(), 1000);
+    return /is a FIFO/.test(running.stderr());
+  });
+  fs.rmSync(file);
+  await waitFor("the loss to be told", async () => {
+    await client.ask(request(), 1000);
+    return fs.existsSync(file) && /log lines were lost: lines=\d+/.test(read(file));
+  });
+  assert.equal(await running.stop(), 0);
+});
+
 const mounting = { skip: canMount ? false : "a small file system needs CAP_SYS_ADMIN" };
 
 test("a daemon that cannot log says so once on standard error", async (t) => {
@@ -296,6 +359,9 @@ test("a full disk stops no answer; with room again, the loss is told", mounting,
     await client.ask(request());
     return /log lines were lost: lines=\d+/.test(read(file));
   });
+  for (const line of lines(read(file))) {
+    assert.match(line, /^\S+ greylist\[\d+\]: [^\[]+$/, "no half of a line before it");
+  }
   const { client: spawned, running } = await startSpawned(t, {
     args: ["--store", nobodyThere, "--log", `file:${file}`],
   });
@@ -343,6 +409,95 @@ test("standard error that nobody reads stops neither answers nor the exit", asyn
   assert.equal(await running.stop(), 0);
 });
 
+/** How many answers have come. (`replies` looks through all of them each time that some come.) */
+const answers = (client?: { received(): string }) => client?.received().match(/\n\n/g)?.length ?? 0;
+
+test("a burst of decisions is written whole, to a file and to standard error", async (t) => {
+  const file = path.join(tempDir(t), "log"), stderr = path.join(tempDir(t), "stderr");
+  for (const [target, written] of [[`file:${file}`, file], ["stderr", stderr]] as const) {
+    const socket = path.join(tempDir(t), "socket");
+    const running = startProgram(
+      t,
+      [
+        ...["--mode", "daemon", "--store", "memory", "--listen", `unix:${socket}`],
+        ...["--log", target],
+      ],
+      ["sh", "-c", `exec "$@" 2> ${stderr}`, "sh"],
+    );
+    let client: Awaited<ReturnType<typeof connect>> | undefined;
+    await waitFor("the daemon", async () => {
+      client = await connect(t, `unix:${socket}`).catch(() => undefined);
+      return client !== undefined;
+    });
+    client?.send(request().repeat(40_000));
+    await waitFor("the answers", () => answers(client) === 40_000, 60_000);
+    assert.equal(await running.stop(), 0);
+    assert.equal(read(written).match(/action=greylist, /g)?.length, 40_000);
+    assert.doesNotMatch(read(written), /lost/);
+  }
+});
+
+test("standard error that nobody reads holds 4 MiB of long lines, and no more", async (t) => {
+  const dir = tempDir(t), pipe = path.join(dir, "pipe"), socket = path.join(dir, "socket");
+  execFileSync("mkfifo", [pipe]);
+  const reader = fs.openSync(pipe, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
+  atEnd(t, () => fs.closeSync(reader));
+  const running = startProgram(
+    t,
+    ["--mode", "daemon", "--store", "memory", "--listen", `unix:${socket}`],
+    ["sh", "-c", `exec "$@" 2> ${pipe}`, "sh"],
+  );
+  let client: Awaited<ReturnType<typeof connect>> | undefined;
+  await waitFor("the daemon", async () => {
+    client = await connect(t, `unix:${socket}`).catch(() => undefined);
+    return client !== undefined;
+  });
+  const ask = async (times: number) => {
+    const before = answers(client);
+    for (let n = 0; n < times; n++) {
+      client?.send(request({ sender: `${n}${"x".repeat(60_000)}@example.org` }));
+    }
+    await waitFor("the answers", () => answers(client) === before + times, 60_000);
+  };
+  await ask(200);
+  const before = residentKilobytes(running.pid);
+  await ask(4000);
+  const grown = residentKilobytes(running.pid) - before;
+  assert.ok(grown < 170_000, `${grown} KiB more, after 240 MB of lines`);
+  assert.equal(await running.stop(), 0);
+});
+
+test("standard error has time and name, unless the journal or who reads a pipe adds them", async (t) => {
+  const dir = tempDir(t);
+  const stamped = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d greylist\[\d+\]: listening on /;
+  const plain = /^listening on /, json = /^\{"@timestamp"/;
+  const file = path.join(dir, "file");
+  const toFile = `exec "$@" 2> ${file}`;
+  const itself = `exec 2> ${file}; export JOURNAL_STREAM=$(stat -c %d:%i ${file}); exec "$@"`;
+  const cases: readonly [string, RegExp, readonly string[]][] = [
+    [toFile, stamped, []],
+    [toFile, json, ["--log-format", "json"]],
+    // What the journal says of itself is true only for the descriptor that it names.
+    [`export JOURNAL_STREAM=8:12345; ${toFile}`, stamped, []],
+    [itself, plain, []],
+    [`{ "$@" 2>&1 >&3 | cat > ${file}; } 3>&1`, plain, []],
+  ];
+  for (const [script, expected, args] of cases) {
+    fs.writeFileSync(file, "");
+    const socket = path.join(tempDir(t), "socket");
+    const running = startProgram(
+      t,
+      ["--mode", "daemon", "--store", "memory", "--listen", `unix:${socket}`, ...args],
+      ["sh", "-c", script, "sh"],
+    );
+    await waitFor("the line", () => read(file).includes("\n"));
+    assert.match(read(file), expected, script);
+    const client = await connect(t, `unix:${socket}`);
+    client.socket.destroy();
+    await running.stop();
+  }
+});
+
 test("the level decides what is said; none says nothing", async (t) => {
   const silent = await daemonLogging(t, "none");
   await silent.client.ask(request());
@@ -356,7 +511,10 @@ test("the level decides what is said; none says nothing", async (t) => {
   quiet.client.send("garbage\n\n");
   await quiet.client.closed;
   assert.equal(await quiet.running.stop(), 0);
-  assert.match(quiet.running.stderr(), /^closed .*: line 1 is not name=value\n$/);
+  assert.match(
+    quiet.running.stderr(),
+    /^(?:\S+ greylist\[\d+\]: )?closed [^\n]*: line 1 is not name=value\n$/,
+  );
 
   const loud = await startDaemon(t, ["--log-level", "debug", ...store]);
   const client = await connect(t, loud.endpoints[0]);

@@ -6,12 +6,13 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { test } from "node:test";
-import { openLog } from "../../lib/log/log.ts";
+import { openLog } from "../../lib/log/open.ts";
 import { createPolicy } from "../../lib/greylist/policy.ts";
 import { Instances } from "../../lib/greylist/instances.ts";
 import { encodeAction } from "../../lib/protocol/codec.ts";
 import { load, policyOptions } from "../../lib/config/load.ts";
 import { MemoryStore } from "../../lib/stores/memory.ts";
+import { keptLog } from "../support/log.ts";
 import { type Postgrey, startPostgrey } from "../support/postgrey.ts";
 import { type Cleanup, waitFor } from "../support/process.ts";
 import { type Attributes, type Case, type Setup, setups } from "./cases.ts";
@@ -55,11 +56,12 @@ async function startGreylist(setup: Setup): Promise<Greylist> {
   });
   if ("problems" in loaded) assert.fail(loaded.problems.join("\n"));
   let now = EPOCH;
-  const lines: string[] = [];
-  const { log, flush } = openLog(
-    { write: (line) => Promise.resolve(void lines.push(line)), close() {} },
-    { threshold: "info", format: "text" },
-  );
+  const { lines, destination } = keptLog();
+  const { log, flush } = openLog(destination, {
+    threshold: "info",
+    format: "text",
+    now: () => now * 1000,
+  });
   const policy = createPolicy(policyOptions(loaded.setup), {
     store: new MemoryStore(() => now),
     log,

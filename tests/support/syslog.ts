@@ -7,6 +7,18 @@ import { type Cleanup, type Running, start, tempDir, waitFor } from "./process.t
 /** Whether we may mount, in a name space that nobody else sees. */
 export const canMount = spawnSync("unshare", ["--mount", "true"], { stdio: "ignore" }).status === 0;
 
+/** What programs have left in /tmp that leads to a socket. */
+export function linksTo(socket: string): string[] {
+  return fs.readdirSync("/tmp").map((name) => path.join("/tmp", name)).filter((name) => {
+    try {
+      return fs.readlinkSync(name) === socket;
+    } catch {
+      // It is no link, or gone by now.
+      return false;
+    }
+  });
+}
+
 /** Something that reads a syslog socket. */
 export interface Syslog extends Running {
   /** The socket. */

@@ -1,0 +1,159 @@
+/**
+ * What waits to be logged: logging never holds up an answer, whatever its destination does.
+ *
+ * - What waits is written in one go, so that a busy log costs a write for many lines.
+ * - It is bounded in lines and in bytes. What comes beyond that is lost, and so is what a destination refuses.
+ *   Losses are counted, and told in the log itself once it takes lines again, once a second at most.
+ * - A destination that is stuck is left alone for a while, which doubles as long as that lasts.
+ */
+
+/** What a line is worth, as the setting log-level knows it. */
+export type Level = "debug" | "info" | "warning" | "error";
+
+/** Where lines go. */
+export interface Destination {
+  /** The bytes that a line is there; `line` has no line break, `at` is when it was said. */
+  frame(line: string, level: Level, at: Date): Uint8Array;
+  /**
+   * Writes lines, each whole or not at all, and says how many of them, from the first; the rest is tried
+   * again, after a pause if it was none. Rejects when they cannot be written: then they are lost.
+   */
+  write(frames: readonly Uint8Array[]): Promise<number>;
+  /** Leaves nothing open or behind; a write that hangs does not count. */
+  close(): void;
+}
+
+export interface QueueOptions {
+  /** The line that tells a loss, at level warning. */
+  readonly lossLine: (lines: number) => string;
+  /** Told once, when a line is lost for the first time, why. */
+  readonly onFailure: (problem: string) => void;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+}
+
+/** How much may wait. Ten thousand lines are a second of a flood, and a quarter of an hour of a busy server. */
+const maxLines = 10_000, maxBytes = 4 * 1024 ** 2;
+
+/** How long, in milliseconds, a destination that takes nothing is left alone: at first, and at most. */
+const firstPause = 100, longestPause = 2000;
+
+/** How often, in milliseconds, losses are told. */
+const lossInterval = 1000;
+
+export class LineQueue {
+  readonly #destination: Destination;
+  readonly #options: QueueOptions;
+  #waiting: Uint8Array[] = [];
+  #bytes = 0;
+  #lost = 0;
+  #everLost = false;
+  #lossToldAt = -Infinity;
+  #lossTimer: ReturnType<typeof setTimeout> | undefined;
+  #pause = firstPause;
+  #wake = () => {};
+  /** Somebody waits for the queue to be empty. */
+  #hurried = false;
+  /** The destination took something the last time. */
+  #usable = true;
+  #working = false;
+  #work = Promise.resolve();
+
+  constructor(destination: Destination, options: QueueOptions) {
+    this.#destination = destination;
+    this.#options = options;
+  }
+
+  /** Has a line written soon, or counts it as lost. */
+  push(line: string, level: Level, at: Date): void {
+    // A character has at least one byte: what does not fit is not encoded first.
+    if (this.#waiting.length >= maxLines || this.#bytes + line.length > maxBytes) {
+      this.#lose(1, "lines come faster than they can be written");
+      return;
+    }
+    const frame = this.#destination.frame(line, level, at);
+    this.#waiting.push(frame);
+    this.#bytes += frame.length;
+    this.#start();
+  }
+
+  /** Settles when all that waits has been written or lost, and what was lost told, or after `milliseconds`. */
+  async flush(milliseconds: number): Promise<void> {
+    this.#hurried = true;
+    this.#pause = firstPause;
+    this.#wake();
+    this.#start();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
+    await Promise.race([this.#work, timeout]);
+    clearTimeout(timer);
+    this.#hurried = false;
+  }
+
+  #start(): void {
+    if (this.#working) return;
+    this.#working = true;
+    this.#work = this.#writeAll();
+  }
+
+  /** Never rejects. */
+  async #writeAll(): Promise<void> {
+    for (;;) {
+      if (this.#usable) await this.#tellLoss();
+      if (this.#waiting.length === 0) break;
+      const batch = this.#waiting.slice();
+      let taken = batch.length;
+      try {
+        taken = await this.#destination.write(batch);
+        this.#usable = taken > 0;
+      } catch (error) {
+        this.#usable = false;
+        this.#lose(taken, error instanceof Error ? error.message : String(error));
+      }
+      for (const frame of this.#waiting.splice(0, taken)) this.#bytes -= frame.length;
+      if (taken > 0) this.#pause = firstPause;
+      else await this.#rest();
+    }
+    this.#working = false;
+  }
+
+  async #rest(): Promise<void> {
+    const pause = this.#pause;
+    this.#pause = Math.min(pause * 2, longestPause);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, pause);
+      this.#wake = () => (clearTimeout(timer), resolve());
+    });
+    this.#wake = () => {};
+  }
+
+  #lose(lines: number, why: string): void {
+    this.#lost += lines;
+    if (this.#everLost) return;
+    this.#everLost = true;
+    this.#options.onFailure(why);
+  }
+
+  /** Past the others: the queue may be full, and its first line is the next to be written. */
+  async #tellLoss(): Promise<void> {
+    if (this.#lost === 0) return;
+    const wait = this.#lossToldAt + lossInterval - this.#options.now();
+    if (wait > 0 && !this.#hurried) {
+      this.#lossTimer ??= setTimeout(() => {
+        this.#lossTimer = undefined;
+        this.#start();
+      }, wait);
+      return;
+    }
+    const lines = this.#lost;
+    const line = this.#options.lossLine(lines);
+    try {
+      const frame = this.#destination.frame(line, "warning", new Date());
+      if (await this.#destination.write([frame]) === 0) return;
+      this.#lost -= lines;
+      this.#lossToldAt = this.#options.now();
+    } catch {
+      // It is still to be told, when there is a log again.
+    }
+  }
+}
