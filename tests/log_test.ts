@@ -124,7 +124,7 @@ test("every event has its level, and the threshold leaves out what is below", as
   };
   const expected: readonly [Level, string][] = [
     [
-      "debug",
+      "info",
       "nothing to decide: reason=not at RCPT, client_name=mx.example.org, " +
       "client_address=192.0.2.1, sender=alice@example.org, recipient=bob@example.com",
     ],
@@ -183,6 +183,36 @@ test("as JSON a line is an object with the fields as members", async () => {
   });
   assert.equal(second.message, '{not} a template: "x"');
   assert.equal(second.level, "ERROR");
+});
+
+test("why mail was not asked about is told once a minute for each reason, with what was left out", async () => {
+  const { log, flushed, clock } = open();
+  const told = async () =>
+    (await flushed()).splice(0).map((line) =>
+      /^info nothing to decide: reason=(.*?), .*?sender=(\w+)@.*?(omitted=\d+)?$/.exec(line)?.slice(
+        1,
+      )
+    );
+  log.notAsked("not at RCPT", mail({ sender: "a@x" }));
+  log.notAsked("authenticated client", mail({ sender: "b@x" }));
+  for (let n = 0; n < 9; n++) log.notAsked("authenticated client", mail({ sender: "c@x" }));
+  assert.deepEqual(await told(), [
+    ["not at RCPT", "a", undefined],
+    ["authenticated client", "b", undefined],
+  ]);
+  clock.now = 59_999;
+  log.notAsked("authenticated client", mail({ sender: "d@x" }));
+  assert.deepEqual(await told(), []);
+  clock.now = 60_000;
+  log.notAsked("not at RCPT", mail({ sender: "e@x" }));
+  log.notAsked("authenticated client", mail({ sender: "f@x" }));
+  assert.deepEqual(await told(), [
+    ["not at RCPT", "e", undefined],
+    ["authenticated client", "f", "omitted=10"],
+  ]);
+  const { log: loud, flushed: all } = open({ threshold: "debug" });
+  for (let n = 0; n < 3; n++) loud.notAsked("not at RCPT", mail());
+  assert.deepEqual((await all()).map((line) => line.split(" ")[0]), ["info", "debug", "debug"]);
 });
 
 test("a syslog message is as glibc writes it: facility mail, local time, no host", () => {

@@ -27,7 +27,10 @@ export interface DecisionRecord {
 /** The events. */
 export interface Log extends StoreObserver {
   decision(record: DecisionRecord): void;
-  /** A request that greylisting has nothing to say about; of interest only when looking closely. */
+  /**
+   * A request that greylisting has nothing to say about. For each reason told once a minute at most, with the
+   * number of those that were left out; at level debug each is told.
+   */
   notAsked(reason: string, request: PolicyRequest): void;
   /** The client has shown often enough that its mail comes back. In postgrey's words. */
   clientEarnedWhitelist(request: PolicyRequest): void;
@@ -55,11 +58,23 @@ export interface Log extends StoreObserver {
 
 export type Fields = Readonly<Partial<Record<FieldName, string | number>>>;
 
+/** How often, in milliseconds, the log at level info says for one reason that mail was not asked about. */
+const notAskedInterval = 60_000;
+
 /** Says a line: a text, and fields. */
 export type Emit = (level: Level, text: string, fields: Fields) => void;
 
+export interface LogOptions {
+  /** Whether lines of level debug are written. */
+  readonly debugging: () => boolean;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+}
+
 /** The log whose lines `emit` takes. */
-export function createLog(emit: Emit, debugging: () => boolean): Log {
+export function createLog(emit: Emit, { debugging, now }: LogOptions): Log {
+  /** For each reason, of which there are few: when it was told, and how often it was not since then. */
+  const notAsked = new Map<string, { readonly at: number; omitted: number }>();
   return {
     decision: ({ action, reason, delaySeconds, request, id, store, problem }) =>
       emit("info", "", {
@@ -71,8 +86,18 @@ export function createLog(emit: Emit, debugging: () => boolean): Log {
         ...(store === undefined ? {} : { store }),
         ...(problem === undefined ? {} : { problem: escapeText(problem) }),
       }),
-    notAsked: (reason, request) =>
-      debugging() && emit("debug", "nothing to decide", { reason, ...requestFields(request) }),
+    notAsked(reason, request) {
+      const told = notAsked.get(reason);
+      const say = (level: Level, more: Fields) =>
+        emit(level, "nothing to decide", { reason, ...requestFields(request), ...more });
+      if (told !== undefined && now() - told.at < notAskedInterval) {
+        if (debugging()) return say("debug", {});
+        told.omitted++;
+        return;
+      }
+      notAsked.set(reason, { at: now(), omitted: 0 });
+      say("info", told === undefined || told.omitted === 0 ? {} : { omitted: told.omitted });
+    },
     clientEarnedWhitelist: (request) => {
       const name = escapeForLog(request.get("client_name") || "unknown");
       const address = escapeForLog(request.get("client_address") ?? "");

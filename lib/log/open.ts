@@ -52,10 +52,10 @@ export function openLog(
   const logger = getLogger("greylist");
   const flush = (milliseconds: number) => queue.flush(milliseconds);
   return {
-    log: createLog(
-      (level, text, fields) => logger[level](text, fields),
-      () => logger.isEnabledFor("debug"),
-    ),
+    log: createLog((level, text, fields) => logger[level](text, fields), {
+      debugging: () => logger.isEnabledFor("debug"),
+      now: options.now,
+    }),
     flush,
     close: (milliseconds) => flush(milliseconds).then(() => destination.close()),
   };
