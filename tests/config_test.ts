@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { commands } from "../lib/commands/commands.ts";
 import { defaultConfigFile, loadConfig } from "../lib/config/config.ts";
+import { readCommandLine } from "../lib/config/flags.ts";
 import { environmentName, settingNames, settings } from "../lib/config/settings.ts";
 
 /** Loads from what is given; `files` are all the files that there are. */
@@ -11,7 +13,7 @@ function load(
   files: Readonly<Record<string, string>> = {},
 ) {
   return loadConfig({
-    argv,
+    flags: readCommandLine(argv, commands),
     env,
     exists: (path) => path in files,
     readFile(path) {
@@ -34,8 +36,8 @@ function problems(...from: Parameters<typeof load>): readonly string[] {
 }
 
 test("without anything, spawn mode with memcached on this host, logging to syslog", () => {
-  const { command, config } = good();
-  assert.equal(command, "serve");
+  const { config } = good();
+  assert.equal(readCommandLine([], commands).command, "serve");
   assert.equal(config.mode, "spawn");
   assert.deepEqual(config.store, {
     kind: "memcached",
@@ -121,11 +123,16 @@ test("a configuration file that was asked for must be there, the default one nee
 });
 
 test("commands, --help and --version are told apart from settings", () => {
-  assert.equal(good(["check-config", "--delay", "1m"]).command, "check-config");
-  assert.equal(good(["sample-config"]).command, "sample-config");
-  assert.equal(good(["--delay", "nonsense", "--help"]).command, "help");
-  assert.equal(good(["-h"]).command, "help");
-  assert.equal(good(["--version"]).command, "version");
+  const command = (...argv: string[]) => {
+    const line = readCommandLine(argv, commands);
+    assert.deepEqual(line.problems, []);
+    return line.command;
+  };
+  assert.equal(command("check-config", "--delay", "1m"), "check-config");
+  assert.equal(command("sample-config"), "sample-config");
+  assert.equal(command("--delay", "nonsense", "--help"), "help");
+  assert.equal(command("-h"), "help");
+  assert.equal(command("--version"), "version");
   assert.deepEqual(problems(["chek-config"]), ["chek-config: no such command"]);
 });
 

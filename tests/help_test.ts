@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { commands } from "../lib/commands/commands.ts";
+import { helpText } from "../lib/commands/help.ts";
+import { sampleConfig } from "../lib/commands/sample_config.ts";
 import { loadConfig } from "../lib/config/config.ts";
-import { helpText, sampleConfig, settingsTable } from "../lib/config/help.ts";
+import { readCommandLine } from "../lib/config/flags.ts";
+import { settingsTable } from "../lib/config/help.ts";
 import { type Setting, settingNames, settings } from "../lib/config/settings.ts";
 import { version } from "../lib/version.ts";
 
@@ -17,15 +21,17 @@ test("every setting has a name in words, a sentence without a full stop, and a p
   }
 });
 
-test("--help names every setting and fits into 100 columns", () => {
-  for (const name of settingNames) assert.match(helpText(), new RegExp(`^  --${name}( |$)`, "m"));
-  for (const line of helpText().split("\n")) assert.ok(line.length <= 100, line);
+test("--help names every command and setting and fits into 100 columns", () => {
+  const help = helpText(Object.values(commands));
+  for (const { usage } of Object.values(commands)) assert.ok(help.includes(usage));
+  for (const name of settingNames) assert.match(help, new RegExp(`^  --${name}( |$)`, "m"));
+  for (const line of help.split("\n")) assert.ok(line.length <= 100, line);
 });
 
 test("the sample configuration is a good one, and so it is with its comment signs taken out", () => {
   const load = (text: string) =>
     loadConfig({
-      argv: ["--config", "/sample", "--mode", "daemon"],
+      flags: readCommandLine(["--config", "/sample", "--mode", "daemon"], commands),
       env: {},
       exists: () => true,
       readFile: () => text,

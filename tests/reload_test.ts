@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readLists } from "../lib/lists/read.ts";
 import { type Reading, reload, reloadLists } from "../lib/server/reload.ts";
+import { commands } from "../lib/commands/commands.ts";
+import { readCommandLine } from "../lib/config/flags.ts";
 import { load, type Setup } from "../lib/config/load.ts";
 import { recordingLog } from "./support/policy.ts";
 
@@ -15,9 +17,9 @@ function readingFrom(files: Readonly<Record<string, string>>): Reading {
       return text;
     },
   };
-  const argv = ["--config", "/conf", "--mode", "daemon"];
+  const flags = readCommandLine(["--config", "/conf", "--mode", "daemon"], commands);
   return {
-    everything: () => load({ argv, env: {}, ...readable }),
+    everything: () => load({ flags, env: {}, ...readable }),
     lists: (config) => readLists(config, readable),
   };
 }

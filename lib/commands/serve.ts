@@ -1,27 +1,74 @@
 /** The command behind no command: serves Postfix, in the mode that the configuration names. */
 import process from "node:process";
-import { listFiles } from "../lists/read.ts";
-import type { Log } from "../log/log.ts";
-import type { Daemon } from "../server/daemon.ts";
-import { createPolicy } from "../greylist/policy.ts";
-import { Instances } from "../greylist/instances.ts";
-import type { Reading } from "../server/reload.ts";
-import { policyOptions, type Setup } from "../config/load.ts";
+import { load, policyOptions, type Setup } from "../config/load.ts";
 import type { Config } from "../config/settings.ts";
+import { formatEndpoint } from "../endpoint.ts";
+import { files } from "../files.ts";
+import { Instances } from "../greylist/instances.ts";
+import { createPolicy } from "../greylist/policy.ts";
+import { readLists } from "../lists/read.ts";
+import { openDestination } from "../log/destinations.ts";
+import type { Log } from "../log/log.ts";
+import { type OpenLog, openLog } from "../log/open.ts";
+import type { Daemon } from "../server/daemon.ts";
+import type { Hangup, Reading } from "../server/reload.ts";
 import { openStore } from "../stores/open.ts";
 import { type Store, StoreError } from "../stores/store.ts";
 import { unavailableStore } from "../stores/unavailable.ts";
-import { formatEndpoint } from "../endpoint.ts";
+import type { Given } from "./command.ts";
+import { flushMilliseconds, refuse } from "./refuse.ts";
+import { standardErrorIsPostfix, tell } from "./terminal.ts";
 
 /** How long, in milliseconds, requests in flight may take after SIGTERM: well under 5 s in all. */
 const shutdownMilliseconds = 4000;
 
-/**
- * Serves until the peer or a signal ends it. Rejects when it cannot start.
- *
- * @param reading reads everything again, for a reload
- */
-export async function serve(setup: Setup, log: Log, reading: Reading): Promise<void> {
+/** Serves until the peer or a signal ends it. Gives 1 when it cannot start. */
+export async function serve({ line, env, exit }: Given): Promise<number> {
+  const everything = () => load({ flags: line, env, ...files });
+  const loaded = await everything();
+  if ("problems" in loaded) return await refuse(loaded.problems, loaded.log);
+  const { setup } = loaded;
+  // Whoever starts it by hand, or in a container, looks here and not at the log.
+  const tellStarter = setup.config.log.kind === "stderr" || standardErrorIsPostfix()
+    ? () => {}
+    : tell;
+  const { log, close } = await openLogOf(setup.config, env["JOURNAL_STREAM"], tellStarter);
+  // What reaches these is a bug. In spawn mode the exit status is 0 all the same: Postfix asks again, and
+  // would only log a warning of its own about another one.
+  const crashed = (error: unknown) => {
+    log.internalError(error);
+    void close(flushMilliseconds).then(() => exit(setup.config.mode === "spawn" ? 0 : 1));
+  };
+  process.on("uncaughtException", crashed);
+  process.on("unhandledRejection", crashed);
+  let status = 0;
+  try {
+    await serveMode(setup, log, { everything, lists: (config) => readLists(config, files) });
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    log.configurationProblem(problem);
+    tellStarter([problem]);
+    status = 1;
+  }
+  await close(flushMilliseconds);
+  return status;
+}
+
+/** Opens the log; a file or socket only at its first line, so that this never fails. */
+async function openLogOf(
+  config: Config,
+  journalStream: string | undefined,
+  tellStarter: (lines: readonly string[]) => void,
+): Promise<OpenLog> {
+  const { mode, log: target, logLevel: threshold, logFormat: format } = config;
+  const destination = await openDestination(target, { json: format === "json", journalStream });
+  const onFailure = (problem: string) =>
+    mode === "daemon" && tellStarter([`Cannot log: ${problem}`]);
+  return openLog(destination, { threshold, format, onFailure, now: () => performance.now() });
+}
+
+/** Serves in the mode that is set. Rejects when it cannot start. */
+async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void> {
   const { config } = setup;
   // Before anything is opened, so that a signal finds what it is to end.
   const signals = config.mode === "daemon" ? listenToSignals() : undefined;
@@ -47,7 +94,8 @@ export async function serve(setup: Setup, log: Log, reading: Reading): Promise<v
       listen: config.listen,
       maxConnections: config.maxConnections,
     });
-    const stopReloading = await reloadOnDemand(setup, log, reading, signals, (next) => {
+    const { reloadOnDemand } = await import("../server/reload.ts");
+    const stopReloading = reloadOnDemand(setup, log, reading, signals, (next) => {
       policy = createPolicy(policyOptions(next), parts);
     });
     log.listening(daemon.endpoints.map(formatEndpoint), store.name, trialHint(config, daemon));
@@ -80,11 +128,9 @@ function open({ config, secrets }: Setup, log: Log): Promise<Store> {
   });
 }
 
-interface Signals {
+interface Signals extends Hangup {
   /** Settles with the name of the first signal that asks for the end. */
   readonly stop: Promise<string>;
-  /** What SIGHUP does; nothing until it is set, and nothing again once it is over. */
-  hangup: () => void;
 }
 
 /** None of them has its default effect again: a second one must not cut off what the first lets finish. */
@@ -97,35 +143,6 @@ function listenToSignals(): Signals {
   const signals: Signals = { stop, hangup: () => {} };
   process.on("SIGHUP", () => signals.hangup());
   return signals;
-}
-
-/** Gives every new setup to `take`, at SIGHUP and when a list changes. Gives the function that ends it. */
-async function reloadOnDemand(
-  setup: Setup,
-  log: Log,
-  reading: Reading,
-  signals: Signals,
-  take: (next: Setup) => void,
-): Promise<() => void> {
-  const { reload, reloadLists, watchFiles } = await import("../server/reload.ts");
-  let current = setup, running = Promise.resolve();
-  const waiting = new Set<typeof reload>();
-  // One after the other. What is asked for several times before it begins is done once.
-  const ask = (how: typeof reload) => {
-    if (waiting.has(how)) return;
-    waiting.add(how);
-    running = running.then(async () => {
-      waiting.delete(how);
-      const next = await how(current, reading, log);
-      if (next !== undefined) take(current = next);
-    }).catch((error) => log.internalError(error));
-  };
-  signals.hangup = () => ask(reload);
-  const stopWatching = watchFiles(() => listFiles(current.config), () => ask(reloadLists));
-  return () => {
-    signals.hangup = () => {};
-    stopWatching();
-  };
 }
 
 /** With the state in memory somebody is most likely trying things, and is told how. */

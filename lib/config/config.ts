@@ -1,16 +1,16 @@
 /**
- * From command line, environment and configuration file to a Config, or to every problem at once.
+ * From flags, environment and configuration file to a Config, or to every problem at once.
  *
- * A flag counts over the environment, that over the file, that over the default. The file is written as
- * main.cf: `name = value`, a line that begins with white space continues the one before, `#` begins a
- * comment line. Lists are separated by commas or white space. Nothing here starts anything.
+ * A flag counts over the environment, that over the file, that over the default. Nothing here starts anything.
  */
-import { parseArgs } from "node:util";
-import { decodeUtf8, logicalLines } from "./file.ts";
+import { type Environment, readEnvironment } from "./environment.ts";
+import { readConfigFile } from "./file.ts";
+import type { CommandLine } from "./flags.ts";
+import { type Raw, type RawSettings, textsOf } from "./raw.ts";
+import { readSecrets, type Secrets } from "./secrets.ts";
 import {
   type Config,
   configKey,
-  environmentName,
   fallbackOf,
   type Mode,
   modes,
@@ -23,177 +23,55 @@ import { formatDuration } from "./units.ts";
 
 /** What a configuration is made from. */
 export interface Sources {
-  readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly flags: Pick<CommandLine, "settings" | "problems">;
+  readonly env: Environment;
   /** Throws when the file cannot be read; the message says why. */
   readonly readFile: (path: string) => string;
   /** Whether the file exists, for those that need not. */
   readonly exists: (path: string) => boolean;
 }
 
-export const commands = ["serve", "check-config", "sample-config", "help", "version"] as const;
-export type Command = (typeof commands)[number];
-
-/** Secrets, read from the files that settings name. */
-export interface Secrets {
-  readonly key?: Uint8Array;
-  readonly memcached?: { readonly username: string; readonly password: string };
-}
-
-export type Loaded =
-  | {
-    readonly command: Command;
-    readonly config: Config;
-    readonly secrets: Secrets;
-  }
-  | Refused;
+export type Loaded = { readonly config: Config; readonly secrets: Secrets } | Refused;
 
 /** A configuration that cannot be used, and why. */
 export interface Refused {
-  readonly command: Command;
   readonly problems: readonly string[];
   /** Where to tell them, as far as that could be read: a child of spawn(8) has nobody else to tell. */
-  readonly log?: Config["log"] | undefined;
+  readonly log: Config["log"];
 }
 
 /** Read when `config` is not set and it is there. */
 export const defaultConfigFile = "/etc/greylist/greylist.conf";
 
-/** A value as it was written, and where: the beginning of a problem's line. */
-interface Raw {
-  readonly texts: string[];
-  readonly where: string;
-}
-type RawSettings = Map<SettingName, Raw>;
-
-const isSettingName = (name: string): name is SettingName => Object.hasOwn(settings, name);
-
-const describe = (error: unknown) => error instanceof Error ? error.message : String(error);
-
 /** Loads the configuration. */
 export function loadConfig(sources: Sources): Loaded {
-  const problems: string[] = [];
-  const { command, raw: flags } = readFlags(sources.argv, problems);
-  if (command === "help" || command === "version" || command === "sample-config") {
-    return problems.length > 0 ? { command, problems } : {
-      command,
-      config: parseAll(new Map(), []),
-      secrets: {},
-    };
-  }
+  const problems: string[] = [...sources.flags.problems];
+  const flags = sources.flags.settings;
   const environment = readEnvironment(sources.env, problems);
-  const file = readConfigFile(flags.get("config") ?? environment.get("config"), sources, problems);
+  const file = fileSettings(flags.get("config") ?? environment.get("config"), sources, problems);
   const raw: RawSettings = new Map([...file, ...environment, ...flags]);
   const config = parseAll(raw, problems);
   if (problems.length === 0) problems.push(...contradictions(config));
-  const secrets = readSecrets(config, raw, sources, problems);
-  if (problems.length > 0) return { command, problems, log: config.log };
-  return { command, config, secrets };
+  const secrets = readSecrets(config, raw, sources.readFile, problems);
+  return problems.length > 0 ? { problems, log: config.log } : { config, secrets };
 }
 
-function readFlags(
-  argv: readonly string[],
-  problems: string[],
-): { command: Command; raw: RawSettings } {
-  const options: Record<string, { type: "string" | "boolean"; short?: string }> = {
-    help: { type: "boolean", short: "h" },
-    version: { type: "boolean" },
-  };
-  for (const name of settingNames) {
-    options[name] = { type: settings[name].takes === "switch" ? "boolean" : "string" };
-  }
-  const { tokens } = parseArgs({
-    args: [...argv],
-    options,
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
-  const raw: RawSettings = new Map();
-  let command: Command | undefined, afterProblem = false;
-  for (const token of tokens) {
-    if (token.kind === "positional") {
-      // Most likely the value of the flag before it, of which enough has been said.
-      if (afterProblem) continue;
-      const named = commands.find((name) => name === token.value);
-      if (named === undefined) problems.push(`${token.value}: no such command`);
-      else if (command !== undefined) problems.push(`${token.value}: ${command} was asked already`);
-      else command = named;
-    } else if (token.kind === "option") {
-      const { name, value } = token;
-      const where = token.rawName;
-      if (name === "help" || name === "version") command = name;
-      else if (!isSettingName(name)) {
-        problems.push(`${where}: no such setting`);
-        afterProblem = true;
-        continue;
-      } else if (settings[name].takes === "switch") {
-        raw.set(name, { texts: [value ?? "yes"], where });
-      } // parseArgs takes the next flag for a missing value.
-      else if (value === undefined || (!token.inlineValue && value.startsWith("--"))) {
-        problems.push(`${where}: want ${settings[name].placeholder} behind it`);
-        afterProblem = true;
-        continue;
-      } else if (settings[name].takes === "list") {
-        raw.set(name, { texts: [...raw.get(name)?.texts ?? [], ...splitList(value)], where });
-      } else raw.set(name, { texts: [value], where });
-    }
-    afterProblem = false;
-  }
-  return { command: command ?? "serve", raw };
-}
-
-function readEnvironment(env: Sources["env"], problems: string[]): RawSettings {
-  const raw: RawSettings = new Map();
-  const names = new Map(settingNames.map((name) => [environmentName(name), name]));
-  for (const [variable, value] of Object.entries(env)) {
-    // An empty variable is one that is not set: Compose hands on all of them.
-    if (!variable.startsWith("GREYLIST_") || !value) continue;
-    const name = names.get(variable);
-    if (name === undefined) problems.push(`${variable}: no such setting`);
-    else raw.set(name, { texts: textsOf(name, value), where: variable });
-  }
-  return raw;
-}
-
-function readConfigFile(
+function fileSettings(
   asked: Raw | undefined,
   sources: Sources,
   problems: string[],
 ): RawSettings {
   const path = asked?.texts[0] ?? defaultConfigFile;
   if (asked === undefined && !sources.exists(path)) return new Map();
+  let bytes: string;
   try {
-    return parseConfigFile(sources.readFile(path), path, problems);
+    bytes = sources.readFile(path);
   } catch (error) {
-    problems.push(`${asked?.where ?? path}: Cannot read "${path}": ${describe(error)}`);
+    const why = error instanceof Error ? error.message : String(error);
+    problems.push(`${asked?.where ?? path}: Cannot read "${path}": ${why}`);
     return new Map();
   }
-}
-
-/** Reads the bytes of a configuration file. */
-function parseConfigFile(bytes: string, path: string, problems: string[]): RawSettings {
-  const raw: RawSettings = new Map();
-  for (const { line, text: setting } of logicalLines(bytes)) {
-    const where = `${path}:${line}`;
-    const [, name, value] = /^([^\s=]+)\s*=\s*(.*)$/.exec(setting) ?? [];
-    if (name === undefined || value === undefined) {
-      problems.push(`${where}: want name = value, got "${setting}"`);
-    } else if (!isSettingName(name) || name === "config") {
-      problems.push(`${where}: no such setting: "${name}"`);
-    } else if (raw.has(name)) {
-      problems.push(`${where}: ${name} was set already at ${raw.get(name)?.where}`);
-    } else raw.set(name, { texts: textsOf(name, value), where });
-  }
-  return raw;
-}
-
-function textsOf(name: SettingName, value: string): string[] {
-  return settings[name].takes === "list" ? splitList(value) : [value];
-}
-
-function splitList(text: string): string[] {
-  return text.split(/[,\s]+/).filter((item) => item !== "");
+  return readConfigFile(bytes, path, problems);
 }
 
 function parseAll(raw: RawSettings, problems: string[]): Config {
@@ -260,41 +138,4 @@ function contradictions(config: Config): string[] {
     );
   }
   return problems;
-}
-
-const minSecretBytes = 16;
-
-function readSecrets(
-  config: Config,
-  raw: RawSettings,
-  sources: Sources,
-  problems: string[],
-): Secrets {
-  const read = (name: SettingName, path: string | undefined): string | undefined => {
-    if (path === undefined) return undefined;
-    try {
-      return sources.readFile(path).trim();
-    } catch (error) {
-      problems.push(`${raw.get(name)?.where}: Cannot read ${name} "${path}": ${describe(error)}`);
-      return undefined;
-    }
-  };
-  const key = read("key-secret-file", config.keySecretFile);
-  if (key !== undefined && key.length < minSecretBytes) {
-    problems.push(
-      `${config.keySecretFile}: want a secret of at least ${minSecretBytes} bytes, ` +
-        `got ${key.length}`,
-    );
-  }
-  const auth = read("memcached-auth-file", config.memcachedAuthFile);
-  const [, username, password] = /^([^:\n]+):([^\n]+)$/.exec(decodeUtf8(auth ?? "")) ?? [];
-  if (auth !== undefined && password === undefined) {
-    problems.push(`${config.memcachedAuthFile}: want one line, user:password`);
-  }
-  return {
-    ...(key === undefined ? {} : { key: new TextEncoder().encode(key) }),
-    ...(username === undefined || password === undefined
-      ? {}
-      : { memcached: { username, password } }),
-  };
 }

@@ -1,10 +1,29 @@
 /**
- * The syntax of the configuration file, which is main.cf's (postconf(5)): a line that begins with white
- * space continues the one before, `#` begins a comment line. Bytes are UTF-8. Pure.
+ * Settings from the configuration file: `retry-window = 2d`, in main.cf's syntax (postconf(5)). A line that
+ * begins with white space continues the one before, `#` begins a comment line. Bytes are UTF-8. Pure.
  */
+import { isSettingName, type Raw, type RawSettings, textsOf } from "./raw.ts";
+import type { SettingName } from "./settings.ts";
+
+/** Reads the bytes of a configuration file; `path` is for messages. */
+export function readConfigFile(bytes: string, path: string, problems: string[]): RawSettings {
+  const raw = new Map<SettingName, Raw>();
+  for (const { line, text: setting } of logicalLines(bytes)) {
+    const where = `${path}:${line}`;
+    const [, name, value] = /^([^\s=]+)\s*=\s*(.*)$/.exec(setting) ?? [];
+    if (name === undefined || value === undefined) {
+      problems.push(`${where}: want name = value, got "${setting}"`);
+    } else if (!isSettingName(name) || name === "config") {
+      problems.push(`${where}: no such setting: "${name}"`);
+    } else if (raw.has(name)) {
+      problems.push(`${where}: ${name} was set already at ${raw.get(name)?.where}`);
+    } else raw.set(name, { texts: textsOf(name, value), where });
+  }
+  return raw;
+}
 
 /** The lines of main.cf's syntax: continuations joined, comments and empty lines left out. */
-export function logicalLines(bytes: string): { line: number; text: string }[] {
+function logicalLines(bytes: string): { line: number; text: string }[] {
   const lines: { line: number; text: string }[] = [];
   decodeUtf8(bytes).split("\n").forEach((physical, index) => {
     const trimmed = physical.trim();

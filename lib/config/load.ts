@@ -3,11 +3,12 @@
  * problem in them.
  */
 import * as os from "node:os";
-import { type Command, loadConfig, type Refused, type Secrets, type Sources } from "./config.ts";
+import { loadConfig, type Refused, type Sources } from "./config.ts";
 import { subjectsWith } from "../identity/subject.ts";
 import { type Lists, readLists } from "../lists/read.ts";
 import type { PolicyOptions } from "../greylist/policy.ts";
 import { deferralTemplate, headerTemplate } from "../protocol/reply.ts";
+import type { Secrets } from "./secrets.ts";
 import type { Config } from "./settings.ts";
 import { version } from "../version.ts";
 
@@ -18,19 +19,17 @@ export interface Setup {
   readonly lists: Lists;
 }
 
-export type Loaded =
-  | { readonly command: Command; readonly setup: Setup }
-  | Refused;
+export type Loaded = { readonly setup: Setup } | Refused;
 
 /** Reads everything. */
 export async function load(sources: Sources): Promise<Loaded> {
   const loaded = loadConfig(sources);
   if ("problems" in loaded) return loaded;
-  const { command, config, secrets } = loaded;
+  const { config, secrets } = loaded;
   const { lists, problems } = await readLists(config, sources);
   return problems.length > 0
-    ? { command, problems, log: config.log }
-    : { command, setup: { config, secrets, lists } };
+    ? { problems, log: config.log }
+    : { setup: { config, secrets, lists } };
 }
 
 /** How a setup wants requests judged. */

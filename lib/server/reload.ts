@@ -3,7 +3,7 @@
  * disk the lists are. All or nothing: with a problem anywhere the old configuration stays.
  */
 import * as fs from "node:fs";
-import type { Lists } from "../lists/read.ts";
+import { listFiles, type Lists } from "../lists/read.ts";
 import type { Log } from "../log/log.ts";
 import {
   type Config,
@@ -27,6 +27,40 @@ const fixedSettings = settingNames.filter((name) => {
   const { reloadable }: Setting = settings[name];
   return reloadable !== true;
 });
+
+/** What a process gets from outside that means "read again". */
+export interface Hangup {
+  /** What SIGHUP does; nothing until it is set, and nothing again once it is over. */
+  hangup: () => void;
+}
+
+/** Gives every new setup to `take`, at SIGHUP and when a list changes. Gives the function that ends it. */
+export function reloadOnDemand(
+  setup: Setup,
+  log: Log,
+  reading: Reading,
+  signals: Hangup,
+  take: (next: Setup) => void,
+): () => void {
+  let current = setup, running = Promise.resolve();
+  const waiting = new Set<typeof reload>();
+  // One after the other. What is asked for several times before it begins is done once.
+  const ask = (how: typeof reload) => {
+    if (waiting.has(how)) return;
+    waiting.add(how);
+    running = running.then(async () => {
+      waiting.delete(how);
+      const next = await how(current, reading, log);
+      if (next !== undefined) take(current = next);
+    }).catch((error) => log.internalError(error));
+  };
+  signals.hangup = () => ask(reload);
+  const stopWatching = watchFiles(() => listFiles(current.config), () => ask(reloadLists));
+  return () => {
+    signals.hangup = () => {};
+    stopWatching();
+  };
+}
 
 /** Reads everything anew; undefined, and told to the log, when the old setup has to stay. */
 export async function reload(

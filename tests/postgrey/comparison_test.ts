@@ -6,6 +6,8 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { test } from "node:test";
+import { commands } from "../../lib/commands/commands.ts";
+import { readCommandLine } from "../../lib/config/flags.ts";
 import { openLog } from "../../lib/log/open.ts";
 import { createPolicy } from "../../lib/greylist/policy.ts";
 import { Instances } from "../../lib/greylist/instances.ts";
@@ -45,11 +47,11 @@ async function startGreylist(setup: Setup): Promise<Greylist> {
     "/recipients": setup.recipients ?? "",
   };
   const loaded = await load({
-    argv: [
+    flags: readCommandLine([
       ...["--mode", "daemon", "--store", "memory", "--text", `4.2.0 ${TEXT}`, "--header", HEADER],
       ...["--whitelist-clients", "/clients", "--whitelist-recipients", "/recipients"],
       ...setup.greylist,
-    ],
+    ], commands),
     env: {},
     readFile: (path) => files[path] ?? assert.fail(`no file ${path}`),
     exists: () => false,

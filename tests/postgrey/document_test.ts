@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { test } from "node:test";
+import { commands } from "../../lib/commands/commands.ts";
+import { readCommandLine } from "../../lib/config/flags.ts";
 import { createPolicy } from "../../lib/greylist/policy.ts";
 import { Instances } from "../../lib/greylist/instances.ts";
 import { settingNames } from "../../lib/config/settings.ts";
@@ -115,7 +117,7 @@ test("the document shows a way on which no known sender has to wait again", asyn
   const answer = async (configuration: string, sender: string) => {
     files["/greylist.conf"] = configuration;
     const loaded = await load({
-      argv: ["--config", "/greylist.conf"],
+      flags: readCommandLine(["--config", "/greylist.conf"], commands),
       env: {},
       readFile: (path) => files[path] ?? "",
       exists: () => false,

@@ -1,0 +1,40 @@
+/**
+ * THE table of commands: the command line and --help come from it. To add one: add a row, and a file beside
+ * this one. That is loaded only when the command is asked for, because start-up counts.
+ */
+import type { Command } from "./command.ts";
+
+type Name = "serve" | "check-config" | "sample-config" | "help" | "version";
+
+export const commands: Readonly<Record<Name, Command>> = {
+  serve: {
+    usage: "greylist [SETTING]…",
+    summary: "serve Postfix; without settings on stdin and stdout",
+    switches: [],
+    run: async (given) => (await import("./serve.ts")).serve(given),
+  },
+  "check-config": {
+    usage: "greylist check-config [SETTING]…",
+    summary: "say what is wrong with the configuration, and exit",
+    switches: [],
+    run: async (given) => (await import("./check_config.ts")).checkConfig(given),
+  },
+  "sample-config": {
+    usage: "greylist sample-config",
+    summary: "print a configuration file with all defaults",
+    switches: [],
+    text: async () => (await import("./sample_config.ts")).sampleConfig(),
+  },
+  help: {
+    usage: "greylist --help",
+    summary: "print this",
+    switches: [],
+    text: async () => (await import("./help.ts")).helpText(Object.values(commands)),
+  },
+  version: {
+    usage: "greylist --version",
+    summary: "print the version",
+    switches: [],
+    text: async () => (await import("./version.ts")).versionText(),
+  },
+};

@@ -1,0 +1,30 @@
+/** `greylist --help`, from the table of commands and the table of settings. */
+import { modeNote, wrap } from "../config/help.ts";
+import { type Setting, settingNames, settings } from "../config/settings.ts";
+import { version } from "../version.ts";
+import type { Command } from "./command.ts";
+
+const width = 92;
+
+export function helpText(commands: readonly Pick<Command, "usage" | "summary">[]): string {
+  const column = Math.max(...commands.map(({ usage }) => usage.length)) + 2;
+  const lines = [
+    `greylist ${version}: greylisting for Postfix, as a policy server (SMTPD_POLICY_README)`,
+    "",
+    ...commands.map(({ usage, summary }, index) =>
+      `${index === 0 ? "usage:" : "      "} ${usage.padEnd(column)}${summary}`
+    ),
+    "",
+    "Every setting is a flag here, GREYLIST_NAME=… in the environment, and name = … in the file.",
+    "A flag counts over the environment, and that over the file.",
+    "",
+  ];
+  for (const name of settingNames) {
+    const { placeholder, help, fallback }: Setting = settings[name];
+    const note = typeof fallback === "string" ? ` [${fallback}]` : modeNote(fallback);
+    lines.push(`  --${name}${placeholder && ` ${placeholder}`}`);
+    lines.push(...wrap(`${help}${note}`, width - 6).map((line) => `      ${line}`));
+  }
+  lines.push("", "Exit status: 0; 78 for a configuration that is wrong; 1 for anything else.");
+  return lines.join("\n");
+}

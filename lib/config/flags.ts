@@ -1,0 +1,92 @@
+/**
+ * The command line: a command, settings as flags, and switches that only one command has. Pure.
+ *
+ * Which commands there are, the caller says; without one it is `serve`. `--help` and `--version` are commands,
+ * too.
+ */
+import { parseArgs } from "node:util";
+import { isSettingName, type Raw, type RawSettings, textsOf } from "./raw.ts";
+import { type SettingName, settingNames, settings } from "./settings.ts";
+
+/** Every command, with the switches that only it has. */
+export type Switches<Command extends string> = Readonly<
+  Record<Command | "serve" | "help" | "version", { readonly switches: readonly string[] }>
+>;
+
+/** What the command line says. */
+export interface CommandLine<Command extends string = string> {
+  readonly command: Command;
+  /** The command's own switches that are there. */
+  readonly switches: ReadonlySet<string>;
+  readonly settings: RawSettings;
+  /** With one of them, nothing must be done. */
+  readonly problems: readonly string[];
+}
+
+/** Reads the words behind the program's name. */
+export function readCommandLine<Command extends string>(
+  argv: readonly string[],
+  commands: Switches<Command>,
+): CommandLine<keyof Switches<Command>> {
+  type Name = keyof Switches<Command>;
+  const names = Object.keys(commands) as Name[];
+  const ownerOf = new Map(
+    names.flatMap((name) => commands[name].switches.map((own) => [own, name] as const)),
+  );
+  const raw = new Map<SettingName, Raw>(), switches = new Set<string>(), problems: string[] = [];
+  let command: Name | undefined, afterProblem = false;
+  for (const token of tokensOf(argv, [...ownerOf.keys()])) {
+    if (token.kind === "positional") {
+      // Most likely the value of the flag before it, of which enough has been said.
+      if (afterProblem) continue;
+      const named = names.find((name) => name === token.value);
+      if (named === undefined) problems.push(`${token.value}: no such command`);
+      else if (command !== undefined) problems.push(`${token.value}: ${command} was asked already`);
+      else command = named;
+    } else if (token.kind === "option") {
+      const { name, value } = token;
+      const where = token.rawName;
+      if (name === "help" || name === "version") command = name;
+      else if (ownerOf.has(name)) switches.add(name);
+      else if (!isSettingName(name)) {
+        problems.push(`${where}: no such setting`);
+        afterProblem = true;
+        continue;
+      } else if (settings[name].takes === "switch") {
+        raw.set(name, { texts: [value ?? "yes"], where });
+      } // parseArgs takes the next flag for a missing value.
+      else if (value === undefined || (!token.inlineValue && value.startsWith("--"))) {
+        problems.push(`${where}: want ${settings[name].placeholder} behind it`);
+        afterProblem = true;
+        continue;
+      } else {
+        const before = settings[name].takes === "list" ? raw.get(name)?.texts ?? [] : [];
+        raw.set(name, { texts: [...before, ...textsOf(name, value)], where });
+      }
+    }
+    afterProblem = false;
+  }
+  for (const own of switches) {
+    const owner = ownerOf.get(own);
+    if (owner !== command) problems.push(`--${own}: only ${owner} takes it`);
+  }
+  return { command: command ?? "serve", switches, settings: raw, problems };
+}
+
+function tokensOf(argv: readonly string[], switches: readonly string[]) {
+  const options: Record<string, { type: "string" | "boolean"; short?: string }> = {
+    help: { type: "boolean", short: "h" },
+    version: { type: "boolean" },
+  };
+  for (const name of settingNames) {
+    options[name] = { type: settings[name].takes === "switch" ? "boolean" : "string" };
+  }
+  for (const name of switches) options[name] = { type: "boolean" };
+  return parseArgs({
+    args: [...argv],
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  }).tokens;
+}
