@@ -1,8 +1,9 @@
 /**
  * What a list costs: reading 100,000 entries, and a lookup in them next to the same lookup in a list
- * of 100, run in turns so that a busy machine slows both.
+ * of 100, run in turns so that a busy machine slows both. Then what a million takes of memory, and how
+ * long it lets others wait.
  *
- *     deno run -A bench/whitelist.ts
+ *     deno run -A --v8-flags=--expose-gc bench/whitelist.ts
  *
  * Exits with status 1 when reading takes a second or more, when a lookup among 100,000 takes more
  * than 10 µs, or when it takes more than 8 times as long as among 100. It does take longer, because
@@ -12,10 +13,11 @@ import process from "node:process";
 import { readClientList } from "../lib/lists/clients.ts";
 import type { Source } from "../lib/lists/lines.ts";
 import { readRecipientList } from "../lib/lists/recipients.ts";
-import { patternSetsFor } from "../lib/lists/regex.ts";
+import { finish } from "../lib/lists/slices.ts";
 
 const MANY = 100_000;
 const FEW = 100;
+const MILLION = 1_000_000;
 const LOOKUPS = 50_000;
 const ROUNDS = 9;
 
@@ -89,7 +91,7 @@ type Find = (key: string) => unknown;
 type Read = (sources: Source[]) => Promise<Find>;
 
 async function readClients(sources: Source[]): Promise<Find> {
-  const { list, problems } = readClientList(sources, await patternSetsFor(sources));
+  const { list, problems } = await finish(readClientList(sources));
   if (problems.length > 0) throw new Error(`unreadable: ${problems[0]?.text}`);
   return (key) =>
     list.match(
@@ -100,7 +102,7 @@ async function readClients(sources: Source[]): Promise<Find> {
 }
 
 async function readRecipients(sources: Source[]): Promise<Find> {
-  const { list, problems } = readRecipientList(sources, await patternSetsFor(sources));
+  const { list, problems } = await finish(readRecipientList(sources));
   if (problems.length > 0) throw new Error(`unreadable: ${problems[0]?.text}`);
   return (key) => list.match(key);
 }
@@ -182,6 +184,37 @@ async function measurePatterns(): Promise<void> {
   print(`  47 patterns made to be slow, on 512 bytes made to be slow: ${slowest.toFixed(0)} ms`);
 }
 
+/** What is kept of a million names beside their text, and the longest time that a timer had to wait. */
+async function measureMillion(): Promise<void> {
+  const { gc } = globalThis as { gc?: () => void };
+  if (gc === undefined) throw new Error("run with --v8-flags=--expose-gc");
+  const [names] = CLIENTS;
+  if (names === undefined) return;
+  const mebibytes = () => {
+    gc();
+    gc();
+    const { heapUsed, external } = process.memoryUsage();
+    return (heapUsed + external) / 2 ** 20;
+  };
+  const text = sources(names, MILLION);
+  const before = mebibytes();
+  let last = performance.now(), longest = 0;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }, 1);
+  const find = await readClients(text);
+  clearInterval(timer);
+  print(
+    `${MILLION} names: ${(mebibytes() - before).toFixed(0)} MiB beside the ` +
+      `${((text[0]?.text.length ?? 0) / 2 ** 20).toFixed(0)} MiB of their text; others waited ` +
+      `${longest.toFixed(0)} ms at most`,
+  );
+  if (find(names.hit(7)) === undefined) throw new Error("not found");
+}
+
+await measureMillion();
 for (const kind of CLIENTS) await measure(kind, readClients);
 for (const kind of RECIPIENTS) await measure(kind, readRecipients);
 await measurePatterns();

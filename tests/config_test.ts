@@ -5,6 +5,7 @@ import { commands } from "../lib/commands/commands.ts";
 import { defaultConfigFile, loadConfig } from "../lib/config/config.ts";
 import { readCommandLine } from "../lib/config/flags.ts";
 import { environmentName, settingNames, settings } from "../lib/config/settings.ts";
+import { filesOf } from "./support/files.ts";
 
 /** Loads from what is given; `files` are all the files that there are. */
 function load(
@@ -12,16 +13,7 @@ function load(
   env: Readonly<Record<string, string>> = {},
   files: Readonly<Record<string, string>> = {},
 ) {
-  return loadConfig({
-    flags: readCommandLine(argv, commands),
-    env,
-    exists: (path) => path in files,
-    readFile(path) {
-      const text = files[path];
-      if (text === undefined) throw new Error("No such file or directory");
-      return text;
-    },
-  });
+  return loadConfig({ flags: readCommandLine(argv, commands), env, ...filesOf(files) });
 }
 
 function good(...from: Parameters<typeof load>) {

@@ -5,18 +5,12 @@ import { type Reading, reload, reloadLists } from "../lib/server/reload.ts";
 import { commands } from "../lib/commands/commands.ts";
 import { readCommandLine } from "../lib/config/flags.ts";
 import { load, type Setup } from "../lib/config/load.ts";
+import { filesOf } from "./support/files.ts";
 import { recordingLog } from "./support/policy.ts";
 
 /** What reading finds when these are all the files there are. */
 function readingFrom(files: Readonly<Record<string, string>>): Reading {
-  const readable = {
-    exists: (path: string) => path in files,
-    readFile(path: string) {
-      const text = files[path];
-      if (text === undefined) throw new Error("No such file or directory");
-      return text;
-    },
-  };
+  const readable = filesOf(files);
   const flags = readCommandLine(["--config", "/conf", "--mode", "daemon"], commands);
   return {
     everything: () => load({ flags, env: {}, ...readable }),

@@ -5,11 +5,9 @@ import { type ClientList, readClientList } from "../lib/lists/clients.ts";
 import type { Source } from "../lib/lists/lines.ts";
 import { groupsOf } from "../lib/address.ts";
 import { parseNetwork } from "../lib/lists/prefixes.ts";
-import { patternSetsFor } from "../lib/lists/regex.ts";
+import { finish } from "../lib/lists/slices.ts";
 
-async function read(...sources: Source[]) {
-  return readClientList(sources, await patternSetsFor(sources));
-}
+const read = (...sources: Source[]) => finish(readClientList(sources));
 
 async function listOf(text: string): Promise<ClientList> {
   const { list, problems } = await read({ file: "clients", text });
@@ -36,6 +34,31 @@ const CASES: Record<string, [string, string, string, string | undefined][]> = {
     ["example.org", "mx.example.org.", "192.0.2.1", "example.org"],
     ["example.org", ".", "192.0.2.1", undefined],
     ["example.org", "", "192.0.2.1", undefined],
+  ],
+  "an international name and its form in DNS are one, whatever the case": [
+    ["xn--mnchen-3ya.example", "mx.XN--MNCHEN-3YA.example", "192.0.2.1", "xn--mnchen-3ya.example"],
+    ...["m\xc3\xbcnchen.example", "M\xc3\x9cNCHEN.Example.", "Xn--Mnchen-3ya.EXAMPLE"].flatMap(
+      (entry): [string, string, string, string][] => [
+        [entry, "mx.xn--mnchen-3ya.example", "192.0.2.1", entry],
+        [entry, "XN--MNCHEN-3YA.example.", "192.0.2.1", entry],
+        [entry, "mx.m\xc3\xbcnchen.example", "192.0.2.1", entry],
+      ],
+    ),
+    ["m\xc3\xbcnchen.example", "xn--mnchen-3ya.example.org", "192.0.2.1", undefined],
+    ["m\xc3\xbcnchen.example", "munchen.example", "192.0.2.1", undefined],
+    ["_x.m\xc3\xbcnchen.example", "_x.xn--mnchen-3ya.example", "", "_x.m\xc3\xbcnchen.example"],
+    // The full stop that East Asian keyboards have.
+    [
+      "m\xc3\xbcnchen\xe3\x80\x82example",
+      "xn--mnchen-3ya.example",
+      "",
+      "m\xc3\xbcnchen\xe3\x80\x82example",
+    ],
+  ],
+  "what is no UTF-8, or no name at all, is in no list of names, and no error": [
+    ["m\xc3\xbcnchen.example", "m\xfcnchen.example", "192.0.2.1", undefined],
+    ["m\xc3\xbcnchen.example", "m\xc3\xbc%6echen.example", "192.0.2.1", undefined],
+    ["m\xc3\xbcnchen.example", "\xc3\xbc".repeat(60_000) + ".example", "192.0.2.1", undefined],
   ],
   "clients without a verified name are matched by address, by a pattern, or by the word": [
     ["example.org\n192.0.2.1", "unknown", "192.0.2.1", "192.0.2.1"],
@@ -114,8 +137,8 @@ describe("a list of clients", () => {
   test("comments, empty lines, white space, CRLF and a byte order mark mean nothing", async () => {
     const text =
       "\xef\xbb\xbf# by hand\r\n\r\n \t example.org \t# why\r\n\t#\n192.0.2.1#\n\n/a\\x23b/ ";
-    const list = await listOf(text);
-    assert.equal(list.size, 3);
+    const { list, size } = await read({ file: "clients", text });
+    assert.equal(size, 3);
     assert.deepEqual(list.match({ name: "mx.example.org", address: "" }), {
       file: "clients",
       line: 3,
@@ -123,16 +146,16 @@ describe("a list of clients", () => {
     });
     assert.equal(list.match({ name: "unknown", address: "192.0.2.1" })?.line, 5);
     assert.equal(list.match({ name: "a#b", address: "" })?.line, 7);
-    assert.equal((await listOf("\xef\xbb\xbf/a/")).size, 1);
+    assert.equal((await read({ file: "f", text: "\xef\xbb\xbf/a/" })).size, 1);
   });
 
   test("several files add up, and a match names its file and line", async () => {
-    const { list, problems } = await read(
+    const { list, size, problems } = await read(
       { file: "shipped", text: "example.org\n/^a/\n" },
       { file: "local", text: "\nexample.net\n/^b/\nexample.org" },
     );
     assert.deepEqual(problems, []);
-    assert.equal(list.size, 5);
+    assert.equal(size, 5);
     const place = (name: string) => {
       const rule = list.match({ name, address: "192.0.2.1" });
       return rule && `${rule.file}:${rule.line}`;
@@ -144,8 +167,8 @@ describe("a list of clients", () => {
   });
 
   test("an empty list matches nobody", async () => {
-    const list = await listOf("# nothing yet\n");
-    assert.equal(list.size, 0);
+    const { list, size } = await read({ file: "clients", text: "# nothing yet\n" });
+    assert.equal(size, 0);
     assert.equal(list.match({ name: "mx.example.org", address: "192.0.2.1" }), undefined);
   });
 
@@ -171,8 +194,12 @@ const UNREADABLE: [string, RegExp][] = [
   ["example.org/24", /host or domain name/],
   [`${"a".repeat(64)}.org`, /host or domain name/],
   [`${"a.".repeat(130)}org`, /host or domain name/],
-  ["\xc3\xa9t\xc3\xa9.example", /xn--/],
+  ["\xe9t\xe9.example", /in UTF-8 or as DNS has it \(xn--…\)/],
   ["\xa0", /xn--/],
+  // A joiner where RFC 5892 has none, a label that gets too long, and digits of another width.
+  ["\xe2\x80\x8dm\xc3\xbcnchen.example", /xn--/],
+  [`${"\xc3\xbc".repeat(63)}.example`, /xn--/],
+  ["\xef\xbc\x91.2.3.4", /xn--/],
   ["300.1.2.3", /octets from 0 to 255/],
   ["192.0.2.0/33", /from 0 to 32/],
   ["192.0.2.0/", /from 0 to 32/],
@@ -200,11 +227,11 @@ const UNREADABLE: [string, RegExp][] = [
 describe("a line that cannot be read", () => {
   for (const [line, wanted] of UNREADABLE) {
     test(`${JSON.stringify(line.slice(0, 40))} is a problem that says what was wanted`, async () => {
-      const { list, problems } = await read({ file: "f", text: `good.example\n${line}\n` });
+      const { size, problems } = await read({ file: "f", text: `good.example\n${line}\n` });
       assert.equal(problems.length, 1);
       assert.equal(problems[0]?.line, 2);
       assert.match(problems[0]?.wanted ?? "", wanted);
-      assert.equal(list.size, 1, "the rest of the file is read");
+      assert.equal(size, 1, "the rest of the file is read");
     });
   }
 

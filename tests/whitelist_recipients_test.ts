@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Source } from "../lib/lists/lines.ts";
 import { readRecipientList, type RecipientList } from "../lib/lists/recipients.ts";
-import { patternSetsFor } from "../lib/lists/regex.ts";
+import { describeWarning } from "../lib/lists/reading.ts";
+import { finish } from "../lib/lists/slices.ts";
 
-async function read(...sources: Source[]) {
-  return readRecipientList(sources, await patternSetsFor(sources));
-}
+const read = (...sources: Source[]) => finish(readRecipientList(sources));
 
 async function listOf(text: string): Promise<RecipientList> {
   const { list, problems } = await read({ file: "recipients", text });
@@ -81,6 +80,18 @@ const CASES: Record<string, [string, string, string | undefined][]> = {
     ["\xe9@", "\xc9@example.org", undefined],
     ["caf\xc3\xa0@", "caf\xc3\xa0@example.org", "caf\xc3\xa0@"],
   ],
+  "a domain of any language is one with its form in DNS, in any case": [
+    ...["m\xc3\xbcnchen.example", "M\xc3\x9cNCHEN.example", "XN--mnchen-3ya.example"].flatMap(
+      (domain): [string, string, string][] => [
+        [domain, "user@xn--mnchen-3ya.example", domain],
+        [domain, "user@mx.M\xc3\x9cNCHEN.example", domain],
+        [`User@${domain}`, "user@xn--mnchen-3ya.example", `User@${domain}`],
+        [`user@${domain}.`, "user+x@m\xc3\xbcnchen.example", `user@${domain}.`],
+      ],
+    ),
+    ["user@m\xc3\xbcnchen.example", "user@mx.m\xc3\xbcnchen.example", undefined],
+    ["m\xc3\xbcnchen@example.org", "M\xc3\x9cNCHEN@example.org", undefined],
+  ],
   "a regular expression is found anywhere in the whole address": [
     ["/^info@.*\\.org$/", "INFO@mx.example.org", "/^info@.*\\.org$/"],
     ["/^info@.*\\.org$/", "info@example.net", undefined],
@@ -95,6 +106,26 @@ const CASES: Record<string, [string, string, string | undefined][]> = {
   ],
 };
 
+/** [the line, a recipient of the same bytes] */
+const DOUBTFUL: [string, string][] = [
+  ["caf\xe9.example", "user@CAF\xe9.example"],
+  ["user@caf\xe9.example", "user@caf\xe9.example"],
+  ["\xe2\x80\x8dx.example", "user@\xe2\x80\x8dx.example"],
+];
+
+describe("a domain that DNS could not have", () => {
+  for (const [line, recipient] of DOUBTFUL) {
+    test(`${JSON.stringify(line)} is taken for its bytes, with a warning`, async () => {
+      const { list, size, problems, warnings } = await read({ file: "f", text: `a@b\n${line}` });
+      assert.deepEqual(problems, []);
+      assert.equal(size, 2);
+      assert.deepEqual(warnings.map(({ file, line }) => `${file}:${line}`), ["f:2"]);
+      assert.match(describeWarning(warnings[0] ?? assert.fail()), /^f:2: ".*\\x.*" has no domain/);
+      assert.equal(list.match(recipient)?.text, line);
+    });
+  }
+});
+
 describe("a list of recipients", () => {
   for (const [title, rows] of Object.entries(CASES)) {
     test(title, async () => {
@@ -106,12 +137,12 @@ describe("a list of recipients", () => {
   }
 
   test("several files add up, and a match names its file and line", async () => {
-    const { list, problems } = await read(
+    const { list, size, problems } = await read(
       { file: "shipped", text: "# usual ones\npostmaster@\nabuse@ # RFC 2142\n" },
       { file: "local", text: "user@example.org\r\nabuse@" },
     );
     assert.deepEqual(problems, []);
-    assert.equal(list.size, 4);
+    assert.equal(size, 4);
     assert.deepEqual(list.match("abuse@example.org"), { file: "shipped", line: 3, text: "abuse@" });
     assert.equal(list.match("user@example.org")?.file, "local");
   });
@@ -151,12 +182,12 @@ const UNREADABLE: [string, RegExp][] = [
 describe("a line of a list of recipients that cannot be read", () => {
   for (const [line, wanted] of UNREADABLE) {
     test(`${JSON.stringify(line)} is a problem that says what was wanted`, async () => {
-      const { list, problems } = await read({ file: "f", text: `${line}\nuser@\n` });
+      const { size, problems } = await read({ file: "f", text: `${line}\nuser@\n` });
       assert.deepEqual(problems.map(({ file, line, text }) => ({ file, line, text })), [
         { file: "f", line: 1, text: line },
       ]);
       assert.match(problems[0]?.wanted ?? "", wanted);
-      assert.equal(list.size, 1, "the rest of the file is read");
+      assert.equal(size, 1, "the rest of the file is read");
     });
   }
 });

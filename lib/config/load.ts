@@ -5,7 +5,7 @@
 import * as os from "node:os";
 import { loadConfig, type Refused, type Sources } from "./config.ts";
 import { subjectsWith } from "../identity/subject.ts";
-import { type Lists, readLists } from "../lists/read.ts";
+import { type ListFiles, type Lists, readLists } from "../lists/read.ts";
 import type { PolicyOptions } from "../greylist/policy.ts";
 import { deferralTemplate, headerTemplate } from "../protocol/reply.ts";
 import type { Secrets } from "./secrets.ts";
@@ -22,7 +22,7 @@ export interface Setup {
 export type Loaded = { readonly setup: Setup } | Refused;
 
 /** Reads everything. */
-export async function load(sources: Sources): Promise<Loaded> {
+export async function load(sources: Sources & ListFiles): Promise<Loaded> {
   const loaded = loadConfig(sources);
   if ("problems" in loaded) return loaded;
   const { config, secrets } = loaded;

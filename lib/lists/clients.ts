@@ -1,7 +1,7 @@
 /**
  * Lists of clients: those that are never greylisted.
  *
- *     example.org         a host or domain, and everything below it
+ *     example.org         a host or domain, and everything below it; münchen.example is xn--mnchen-3ya.example
  *     192.0.2.1           an address
  *     192.0.2.0/24        a network
  *     192.0.2             three octets: 192.0.2.0/24
@@ -14,12 +14,12 @@
  * which Postfix has verified by resolving it back to the address; it is `unknown` when it could not,
  * and an entry `unknown` means just those clients.
  */
-import { lowerCase } from "../identity/triplet.ts";
-import { Domains, isDomain, withoutFinalDot } from "./domains.ts";
-import { addRules, type Problem, type Rule, type Source } from "./lines.ts";
-import { type NewPatternSet, Patterns } from "./patterns.ts";
 import { groupsOf } from "../address.ts";
-import { parseNetwork, Prefixes } from "./prefixes.ts";
+import { canonicalDomain, Domains, isDomain } from "./domains.ts";
+import { Lines, type Rule, type Source } from "./lines.ts";
+import { Patterns } from "./patterns.ts";
+import { type Network, parseNetwork, Prefixes } from "./prefixes.ts";
+import { type Found, readEntries, type Reading, type Remark } from "./reading.ts";
 
 /** A client as Postfix describes it: the attributes client_name and client_address. */
 export interface Client {
@@ -28,8 +28,6 @@ export interface Client {
 }
 
 export interface ClientList {
-  /** The number of entries. */
-  readonly size: number;
   /** The entry that this client is in: the nearest name, else the longest network, else a regex. */
   match(client: Client): Rule | undefined;
 }
@@ -39,62 +37,49 @@ const WANTED =
   " of an IPv4 address, or /regex/";
 
 /** Reads the files of one list. All that cannot be read comes back, and the rest still works. */
-export function readClientList(
+export function* readClientList(
   sources: readonly Source[],
-  newPatternSet: NewPatternSet,
-): { list: ClientList; problems: Problem[] } {
-  const list = new Clients(new Patterns(newPatternSet));
-  const problems = addRules(sources, (rule) => list.add(rule));
-  list.compile();
-  return { list, problems };
+): Reading<Found & { readonly list: ClientList }> {
+  const list = new Clients(sources);
+  return { list, ...yield* readEntries(list.lines, list.patterns, list.add) };
 }
 
 class Clients implements ClientList {
-  readonly #names = new Domains();
-  readonly #networks = new Prefixes();
-  readonly #patterns: Patterns;
-  size = 0;
+  readonly lines: Lines;
+  readonly patterns = new Patterns();
+  readonly #names = new Domains((place) => canonicalDomain(this.lines.entry(place)));
+  readonly #networks = new Prefixes((place) => networkOf(this.lines.entry(place)));
 
-  constructor(patterns: Patterns) {
-    this.#patterns = patterns;
+  constructor(sources: readonly Source[]) {
+    this.lines = new Lines(sources);
   }
 
-  /** Adds an entry, or gives back what was wanted in its place. */
-  add(rule: Rule): string | undefined {
-    const wanted = this.#add(rule);
-    if (wanted === undefined) this.size++;
-    return wanted;
-  }
-
-  /** To be called once, after the last `add`. */
-  compile(): void {
-    this.#patterns.compile();
-  }
-
-  #add(rule: Rule): string | undefined {
-    const { text } = rule;
-    if (text.startsWith("/")) return this.#patterns.add(rule);
-    const name = withoutFinalDot(lowerCase(text));
-    if (isDomain(name, "ascii")) return void this.#names.add(name, rule);
-    const network = parseNetwork(octets(text));
-    if (network === undefined) return wantedFor(text);
-    this.#networks.add(network, rule);
+  readonly add = (entry: string, place: number): Remark | undefined => {
+    const name = canonicalDomain(entry);
+    if (isDomain(name)) return void this.#names.add(name, place);
+    const network = networkOf(entry);
+    if (network === undefined) return { wanted: wantedFor(entry) };
+    this.#networks.add(network, place);
     return undefined;
-  }
+  };
 
   match(client: Client): Rule | undefined {
-    const named = this.#names.find(withoutFinalDot(lowerCase(client.name)));
-    if (named !== undefined) return named;
-    const groups = groupsOf(client.address);
-    return (groups && this.#networks.find(groups)) ?? this.#patterns.find(client.name);
+    const place = this.#names.find(canonicalDomain(client.name)) ?? this.#network(client.address) ??
+      this.patterns.find(client.name);
+    return place === undefined ? undefined : this.lines.rule(place);
+  }
+
+  #network(address: string): number | undefined {
+    const groups = groupsOf(address);
+    return groups && this.#networks.find(groups);
   }
 }
 
-/** Writes two or three octets as the network that they stand for. */
-function octets(text: string): string {
-  if (/^\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(text)) return `${text}.0/24`;
-  if (/^\d{1,3}\.\d{1,3}$/.test(text)) return `${text}.0.0/16`;
-  return text;
+/** An address or a network; two or three octets are the network that they stand for. */
+function networkOf(entry: string): Network | undefined {
+  if (/^\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(entry)) return parseNetwork(`${entry}.0/24`);
+  if (/^\d{1,3}\.\d{1,3}$/.test(entry)) return parseNetwork(`${entry}.0.0/16`);
+  return parseNetwork(entry);
 }
 
 /** The more exact, the sooner the line is repaired. */
@@ -110,6 +95,6 @@ function wantedFor(text: string): string {
   if (text.includes(":") && /^[0-9a-f:.]+(\/.*)?$/i.test(text)) {
     return "an IPv6 address, with a length from 0 to 128 or without";
   }
-  if (/[\x80-\xff]/.test(text)) return "a host or domain name as DNS has it (xn--…)";
+  if (/[\x80-\xff]/.test(text)) return "a host or domain name, in UTF-8 or as DNS has it (xn--…)";
   return WANTED;
 }

@@ -2,53 +2,88 @@
  * Domains and what lies below them: `example.org` is found for `example.org` and `mx.example.org`,
  * not for `myexample.org`.
  *
- * A lookup asks a Map once a label, whatever the number of entries, and never for more bytes than
- * the longest entry has: a name of thousands of labels costs no more than one of that length.
+ * - `münchen.example` and `xn--mnchen-3ya.example` are one domain, in any case (RFC 5890): Postfix has the
+ *   first in addresses (SMTPUTF8), the second in the names of clients.
+ * - A lookup asks once a label, whatever the number of entries, and never for more bytes than the
+ *   longest entry has: a name of thousands of labels costs no more than one of that length.
  */
-import type { Rule } from "./lines.ts";
+import { domainToASCII } from "node:url";
+import { lowerCase } from "../identity/triplet.ts";
+import { Places } from "./places.ts";
 
 /** RFC 1035 section 2.3.4, less the dot at the end. */
 const LONGEST_NAME = 253;
 
 /** ASCII names. Underscores and final hyphens occur, and Postfix hands them on. */
 const NAME = /^[a-z0-9_][a-z0-9_-]{0,62}(?:\.[a-z0-9_][a-z0-9_-]{0,62})*$/;
-/** The same with any byte from 80 up: what SMTPUTF8 sends are U-labels. */
-const NAME_OR_UTF8 =
+/** The same with any byte from 80 up. */
+const NAME_OR_BYTES =
   /^[a-z0-9_\x80-\xff][a-z0-9_\x80-\xff-]{0,252}(?:\.[a-z0-9_\x80-\xff][a-z0-9_\x80-\xff-]{0,252})*$/;
 const ENDS_IN_NUMBER = /(?:^|\.)[0-9]+$/;
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 /**
- * Whether `name`, in lower case and without a final dot, can be the name of a host or domain.
- * No name ends in a number: that would be an address, or part of one.
+ * The one spelling of a domain: in lower case, without the dot that closes a fully qualified name, and in
+ * ASCII, as DNS has it. What is no UTF-8, or no name that DNS could have, keeps its other bytes.
  */
-export function isDomain(name: string, allow: "ascii" | "utf8"): boolean {
-  return name.length <= LONGEST_NAME && !ENDS_IN_NUMBER.test(name) &&
-    (allow === "ascii" ? NAME : NAME_OR_UTF8).test(name);
+export function canonicalDomain(bytes: string): string {
+  const name = withoutFinalDot(lowerCase(bytes));
+  return /[\x80-\xff]/.test(name) ? inAscii(name) ?? name : name;
 }
 
-/** `name` without the dot that closes a fully qualified name. */
-export function withoutFinalDot(name: string): string {
+function inAscii(name: string): string | undefined {
+  // What else domainToASCII() would do, such as reading %41, differs between runtimes.
+  if (!isDomainOfBytes(name)) return undefined;
+  try {
+    const text = utf8.decode(Uint8Array.from(name, (character) => character.charCodeAt(0)));
+    const ascii = withoutFinalDot(domainToASCII(text));
+    return isDomain(ascii) ? ascii : undefined;
+  } catch {
+    return undefined; // how decode() says that this is no UTF-8
+  }
+}
+
+/**
+ * Whether a canonical `name` can be that of a host or domain. None ends in a number: that would be an
+ * address, or part of one.
+ */
+export function isDomain(name: string): boolean {
+  return name.length <= LONGEST_NAME && !ENDS_IN_NUMBER.test(name) && NAME.test(name);
+}
+
+/** Whether it could be one, with bytes beyond ASCII taken for letters. */
+export function isDomainOfBytes(name: string): boolean {
+  return name.length <= LONGEST_NAME && !ENDS_IN_NUMBER.test(name) && NAME_OR_BYTES.test(name);
+}
+
+function withoutFinalDot(name: string): string {
   return name.length > 1 && name.endsWith(".") ? name.slice(0, -1) : name;
 }
 
+/** Domains in their canonical spelling, and the places where they are listed. */
 export class Domains {
-  readonly #rules = new Map<string, Rule>();
+  readonly #places: Places;
   #longest = 0;
 
-  /** Adds a domain in lower case, without a final dot. Of duplicates the first stays. */
-  add(domain: string, rule: Rule): void {
-    if (this.#rules.has(domain)) return;
-    this.#rules.set(domain, rule);
+  /** @param domainAt the domain that was added with a place */
+  constructor(domainAt: (place: number) => string) {
+    this.#places = new Places(domainAt);
+  }
+
+  /** Adds a domain. Of duplicates the first stays. */
+  add(domain: string, place: number): void {
+    this.#places.add(domain, place);
     this.#longest = Math.max(this.#longest, domain.length);
   }
 
-  /** The rule for `name` (lower case, no final dot) or the nearest domain above it. */
-  find(name: string): Rule | undefined {
+  /** The place of `name` or of the nearest domain above it. */
+  find(name: string): number | undefined {
     let start = Math.max(0, name.length - this.#longest);
     if (start > 0 && name[start - 1] !== ".") start = afterDot(name, start);
     while (start < name.length) {
-      const rule = this.#rules.get(name.slice(start));
-      if (rule !== undefined) return rule;
+      const place = this.#places.find(name.slice(start));
+      if (place !== undefined) return place;
       start = afterDot(name, start);
     }
     return undefined;

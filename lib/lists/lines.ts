@@ -4,8 +4,8 @@
  *
  * - Texts are byte strings: files are decoded as latin1, as requests are. So white space is ASCII
  *   white space only: byte A0 is the second half of a UTF-8 `à`, not a space.
- * - An entry that cannot be read is a problem with what was wanted; no line is passed over.
- * - Nothing here knows files or settings: whoever reads the file names it.
+ * - Nothing is kept of a line but where it begins: a list of a million entries is its files' text and
+ *   a few numbers an entry, not millions of objects that garbage collection has to visit.
  */
 
 /** One file of a list: its name for messages, and its contents decoded as latin1. */
@@ -21,41 +21,67 @@ export interface Rule {
   readonly text: string;
 }
 
-/** An entry that cannot be read, and what could have stood there. */
-export interface Problem extends Rule {
-  readonly wanted: string;
-}
-
 const BYTE_ORDER_MARK = "\xef\xbb\xbf";
 
-/** The entries of a file, in order. */
-export function* rulesOf(source: Source): Generator<Rule> {
-  const { file, text } = source;
-  let line = 0;
-  let start = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
-  while (start < text.length) {
-    const newline = text.indexOf("\n", start);
-    const next = newline < 0 ? text.length : newline;
-    line++;
-    const entry = entryIn(text, start, next);
-    if (entry !== "") yield { file, line, text: entry };
-    start = next + 1;
+/** The lines of a list's files, numbered through from 0: that number is a line's place. */
+export class Lines {
+  readonly #sources: readonly Source[];
+  /** The place of each source's first line. */
+  readonly #first: number[] = [];
+  /** Where each line begins in its source. */
+  #starts = new Uint32Array(64);
+  #count = 0;
+
+  constructor(sources: readonly Source[]) {
+    this.#sources = sources;
+  }
+
+  /** Every line's place and entry, which may be empty. To be gone through once, before anything else. */
+  *entries(): Generator<readonly [place: number, entry: string]> {
+    for (const { text } of this.#sources) {
+      this.#first.push(this.#count);
+      let start = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
+      while (start < text.length) {
+        const end = endOfLine(text, start);
+        const place = this.#count++;
+        if (place === this.#starts.length) this.#starts = twiceAsLong(this.#starts);
+        this.#starts[place] = start;
+        yield [place, entryIn(text, start, end)];
+        start = end + 1;
+      }
+    }
+  }
+
+  /** The entry at a place. */
+  entry(place: number): string {
+    const { text } = this.#sourceOf(place);
+    const start = this.#starts[place] ?? 0;
+    return entryIn(text, start, endOfLine(text, start));
+  }
+
+  /** The entry at a place, and where that is. */
+  rule(place: number): Rule {
+    const { file, first } = this.#sourceOf(place);
+    return { file, line: place - first + 1, text: this.entry(place) };
+  }
+
+  #sourceOf(place: number): Source & { readonly first: number } {
+    const index = this.#first.findLastIndex((first) => first <= place);
+    const source = this.#sources[index], first = this.#first[index];
+    if (source === undefined || first === undefined) throw new RangeError(`no line ${place}`);
+    return { ...source, first };
   }
 }
 
-/** Gives every entry of every file to `add`, which says what was wanted in place of one it cannot take. */
-export function addRules(
-  sources: readonly Source[],
-  add: (rule: Rule) => string | undefined,
-): Problem[] {
-  const problems: Problem[] = [];
-  for (const source of sources) {
-    for (const rule of rulesOf(source)) {
-      const wanted = add(rule);
-      if (wanted !== undefined) problems.push({ ...rule, wanted });
-    }
-  }
-  return problems;
+function endOfLine(text: string, start: number): number {
+  const newline = text.indexOf("\n", start);
+  return newline < 0 ? text.length : newline;
+}
+
+function twiceAsLong(numbers: Uint32Array): Uint32Array<ArrayBuffer> {
+  const longer = new Uint32Array(numbers.length * 2);
+  longer.set(numbers);
+  return longer;
 }
 
 /** What stands between `start` and `end` without comment and surrounding white space. */
@@ -70,15 +96,4 @@ function entryIn(text: string, start: number, end: number): string {
 
 function isSpace(byte: number): boolean {
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
-}
-
-/** One line for a log or a terminal: `Cannot read FILE:LINE: "ENTRY", wanted …`. */
-export function describeProblem(problem: Problem): string {
-  const { file, line, text, wanted } = problem;
-  const shown = text.length > 120 ? text.slice(0, 120) + "..." : text;
-  const quoted = shown.replace(
-    /[^\x20-\x7e]|["\\]/g,
-    (c) => /["\\]/.test(c) ? "\\" + c : "\\x" + c.charCodeAt(0).toString(16).padStart(2, "0"),
-  );
-  return `Cannot read ${file}:${line}: "${quoted}", wanted ${wanted}`;
 }

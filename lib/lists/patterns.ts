@@ -3,10 +3,9 @@
  *
  * A pattern is written by the administrator, the text it is tried on by whoever sends mail. So the
  * engine must take time linear in the text for every pattern it accepts, and refuse the others:
- * JavaScript's own RegExp does neither. `regex.ts` has one; it is passed in, because it is large and
- * most lists need none.
+ * JavaScript's own RegExp does neither. `regex.ts` has one; it is asked for when a list has a pattern,
+ * because it is large and most lists have none.
  */
-import { type Rule, rulesOf, type Source } from "./lines.ts";
 
 /** Gathers patterns, then tries all of them at once. */
 export interface PatternSet {
@@ -34,24 +33,30 @@ const WANTED_FORM =
   "/regex/ with both slashes and nothing behind them, without white space (write" +
   " \\s) or # (write \\x23); upper and lower case never differ";
 
-/** The patterns of one list, each with the rule it stands in. */
+/** The patterns of one list, and the places where they are listed. */
 export class Patterns {
-  readonly #rules: Rule[] = [];
-  readonly #newSet: NewPatternSet;
+  readonly #places: number[] = [];
   #set: PatternSet | undefined;
 
-  constructor(newSet: NewPatternSet) {
-    this.#newSet = newSet;
+  /** Whether `useEngine` is to be called before `add`. */
+  get needEngine(): boolean {
+    return this.#set === undefined;
+  }
+
+  useEngine(newSet: NewPatternSet | undefined): void {
+    this.#set = newSet?.();
   }
 
   /** Takes an entry that begins with a slash. Gives back what was wanted instead, or undefined. */
-  add(rule: Rule): string | undefined {
-    const pattern = FORM.exec(rule.text)?.[1];
-    if (pattern === undefined) return WANTED_FORM;
-    this.#set ??= this.#newSet();
+  add(entry: string, place: number): { readonly wanted: string } | undefined {
+    const pattern = FORM.exec(entry)?.[1];
+    if (pattern === undefined) return { wanted: WANTED_FORM };
+    if (this.#set === undefined) throw new Error("a pattern without an engine");
     const refused = this.#set.add(pattern);
-    if (refused !== undefined) return `a pattern in RE2 syntax, matched in linear time: ${refused}`;
-    this.#rules.push(rule);
+    if (refused !== undefined) {
+      return { wanted: `a pattern in RE2 syntax, matched in linear time: ${refused}` };
+    }
+    this.#places.push(place);
     return undefined;
   }
 
@@ -60,17 +65,10 @@ export class Patterns {
     this.#set?.compile();
   }
 
-  /** The first rule whose pattern is found in `text`. */
-  find(text: string): Rule | undefined {
+  /** The place of the first pattern that is found in `text`. */
+  find(text: string): number | undefined {
     if (this.#set === undefined || text.length > LONGEST_TEXT) return undefined;
     const index = this.#set.find(text);
-    return index === undefined ? undefined : this.#rules[index];
+    return index === undefined ? undefined : this.#places[index];
   }
-}
-
-/** Whether a list's file has an entry that begins with a slash, so that it needs an engine. */
-export function hasPattern(source: Source): boolean {
-  if (!source.text.includes("/")) return false;
-  for (const rule of rulesOf(source)) if (rule.text.startsWith("/")) return true;
-  return false;
 }

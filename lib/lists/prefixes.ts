@@ -3,11 +3,10 @@
  *
  * - An address is two (IPv4) or eight (IPv6) groups of 16 bits. `::ffff:a.b.c.d` is a.b.c.d, so an
  *   IPv6 network shorter than /96 never holds an IPv4 address.
- * - The table has one Map for each prefix length in use: a lookup asks each of them once, whatever
- *   the number of entries.
+ * - A lookup asks once for each prefix length in use, whatever the number of entries.
  */
 import { type Groups, groupsOf } from "../address.ts";
-import type { Rule } from "./lines.ts";
+import { Places } from "./places.ts";
 
 export interface Network {
   readonly groups: Groups;
@@ -37,43 +36,45 @@ export function parseNetwork(text: string): Network | undefined {
   return length > bits ? undefined : { groups, length };
 }
 
-interface Level {
-  readonly length: number;
-  readonly rules: Map<string, Rule>;
-}
-
+/** Networks, and the places where they are listed. */
 export class Prefixes {
+  readonly #places: Places;
   /** For each family the prefix lengths in use, longest first. */
-  readonly #ipv4: Level[] = [];
-  readonly #ipv6: Level[] = [];
+  readonly #ipv4: number[] = [];
+  readonly #ipv6: number[] = [];
 
-  /** Adds a network. Of duplicates the first stays. */
-  add({ groups, length }: Network, rule: Rule): void {
-    const levels = groups.length === 2 ? this.#ipv4 : this.#ipv6;
-    let level = levels.find((each) => each.length === length);
-    if (level === undefined) {
-      level = { length, rules: new Map() };
-      levels.push(level);
-      levels.sort((a, b) => b.length - a.length);
-    }
-    const key = keyOf(groups, length);
-    if (!level.rules.has(key)) level.rules.set(key, rule);
+  /** @param networkAt the network that was added with a place */
+  constructor(networkAt: (place: number) => Network | undefined) {
+    this.#places = new Places((place) => {
+      const network = networkAt(place);
+      return network === undefined ? "" : keyOf(network.groups, network.length);
+    });
   }
 
-  /** The rule of the longest network that holds this address. */
-  find(groups: Groups): Rule | undefined {
-    for (const { length, rules } of groups.length === 2 ? this.#ipv4 : this.#ipv6) {
-      const rule = rules.get(keyOf(groups, length));
-      if (rule !== undefined) return rule;
+  /** Adds a network. Of duplicates the first stays. */
+  add({ groups, length }: Network, place: number): void {
+    const lengths = groups.length === 2 ? this.#ipv4 : this.#ipv6;
+    if (!lengths.includes(length)) {
+      lengths.push(length);
+      lengths.sort((a, b) => b - a);
+    }
+    this.#places.add(keyOf(groups, length), place);
+  }
+
+  /** The place of the longest network that holds this address. */
+  find(groups: Groups): number | undefined {
+    for (const length of groups.length === 2 ? this.#ipv4 : this.#ipv6) {
+      const place = this.#places.find(keyOf(groups, length));
+      if (place !== undefined) return place;
     }
     return undefined;
   }
 }
 
-/** The first `length` bits as a string, one UTF-16 unit for every group or part of one. */
+/** Family, length, and the first `length` bits as a string, a UTF-16 unit for every group or part of one. */
 function keyOf(groups: Groups, length: number): string {
   const whole = length >> 4;
-  let key = "";
+  let key = String.fromCharCode(groups.length, length);
   for (let i = 0; i < whole; i++) key += String.fromCharCode(groups[i] ?? 0);
   const rest = length & 15;
   if (rest > 0) key += String.fromCharCode((groups[whole] ?? 0) & (0xffff << (16 - rest)));

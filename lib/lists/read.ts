@@ -2,9 +2,10 @@
  * The lists that the settings name, read from their files: all of them, or every problem in them.
  */
 import { type ClientList, readClientList } from "./clients.ts";
-import { describeProblem, type Source } from "./lines.ts";
+import type { Source } from "./lines.ts";
+import { describeProblem, describeWarning, type Found, type Reading } from "./reading.ts";
 import { readRecipientList, type RecipientList } from "./recipients.ts";
-import { patternSetsFor } from "./regex.ts";
+import { finish } from "./slices.ts";
 
 /** Who is greylisted and who is not, as far as that is written down. */
 export interface Lists {
@@ -33,49 +34,53 @@ export interface ListSettings {
 }
 
 /** How files are read. */
-export interface Files {
-  /** Throws when the file cannot be read; the message says why. */
-  readonly readFile: (path: string) => string;
+export interface ListFiles {
+  /** The bytes of a file, however large, read without standing still. Rejects with why it cannot be. */
+  readonly readLarge: (path: string) => Promise<string>;
   readonly exists: (path: string) => boolean;
 }
 
-/** Reads every list. With problems, there is something in them that must be told before they are used. */
-export async function readLists(
-  config: ListSettings,
-  files: Files,
-): Promise<{ readonly lists: Lists; readonly problems: readonly string[] }> {
-  const problems: string[] = [];
-  const sourcesOf = (list: readonly ListFile[]) =>
-    list.flatMap(({ path, optional }): Source[] => {
-      if (optional && !files.exists(path)) return [];
+/** The lists, and what is to be said about them. */
+export interface ReadLists {
+  readonly lists: Lists;
+  /** With one of them, the lists must not be used before it has been told. */
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Reads every list. */
+export async function readLists(config: ListSettings, files: ListFiles): Promise<ReadLists> {
+  const problems: string[] = [], warnings: string[] = [];
+  const sourcesOf = async (list: readonly ListFile[]) => {
+    const sources: Source[] = [];
+    for (const { path, optional } of list) {
+      if (optional && !files.exists(path)) continue;
       try {
-        return [{ file: path, text: files.readFile(path) }];
+        sources.push({ file: path, text: await files.readLarge(path) });
       } catch (error) {
         problems.push(`Cannot read "${path}": ${error instanceof Error ? error.message : error}`);
-        return [];
       }
-    });
-  const clients = async (list: readonly ListFile[]) => {
-    const sources = sourcesOf(list);
-    const read = readClientList(sources, await patternSetsFor(sources));
-    problems.push(...read.problems.map(describeProblem));
-    return read.list;
+    }
+    return sources;
   };
-  const recipients = async (list: readonly ListFile[]) => {
-    const sources = sourcesOf(list);
-    const read = readRecipientList(sources, await patternSetsFor(sources));
-    problems.push(...read.problems.map(describeProblem));
-    return read.list;
+  const read = async <List>(
+    files: readonly ListFile[],
+    readList: (sources: readonly Source[]) => Reading<Found & { readonly list: List }>,
+  ) => {
+    const found = await finish(readList(await sourcesOf(files)));
+    problems.push(...found.problems.map(describeProblem));
+    warnings.push(...found.warnings.map(describeWarning));
+    return found.list;
   };
   const lists: Lists = {
-    clients: await clients(config.whitelistClients),
-    recipients: await recipients(config.whitelistRecipients),
+    clients: await read(config.whitelistClients, readClientList),
+    recipients: await read(config.whitelistRecipients, readRecipientList),
     greylisted: config.greylistRecipients.length === 0
       ? undefined
-      : await recipients(config.greylistRecipients),
-    neverAutoWhitelisted: await clients(config.autoWhitelistExcept),
+      : await read(config.greylistRecipients, readRecipientList),
+    neverAutoWhitelisted: await read(config.autoWhitelistExcept, readClientList),
   };
-  return { lists, problems };
+  return { lists, problems, warnings };
 }
 
 /** The files that the lists come from; a change of one of them is a change of the lists. */

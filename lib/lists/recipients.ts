@@ -1,7 +1,7 @@
 /**
  * Lists of recipients: those that are never greylisted, or, as an opt-in list, the only ones that are.
  *
- *     example.org         a domain and everything below it
+ *     example.org         a domain and everything below it; münchen.example is xn--mnchen-3ya.example
  *     user@example.org    an address
  *     user@               this user at any domain
  *     /^info@.*\.org$/    a regular expression, found anywhere in the address
@@ -11,106 +11,110 @@
  * a user of this host, so `user@` holds it.
  */
 import { lowerCase, splitAddress } from "../identity/triplet.ts";
-import { Domains, isDomain, withoutFinalDot } from "./domains.ts";
-import { addRules, type Problem, type Rule, type Source } from "./lines.ts";
-import { type NewPatternSet, Patterns } from "./patterns.ts";
+import { canonicalDomain, Domains, isDomain, isDomainOfBytes } from "./domains.ts";
+import { Lines, type Rule, type Source } from "./lines.ts";
+import { Patterns } from "./patterns.ts";
+import { Places } from "./places.ts";
+import { type Found, readEntries, type Reading, type Remark } from "./reading.ts";
 
 export interface RecipientList {
-  /** The number of entries. */
-  readonly size: number;
   /** The entry that this address is in: the address, else the user, else the domain, else a regex. */
   match(recipient: string): Rule | undefined;
 }
 
 const WANTED = "user@domain, user@, a domain, or /regex/";
 
+/** Taken nevertheless: mail without SMTPUTF8 may have the same bytes, and 0.1.0 took them. */
+const UNKNOWN_TO_DNS =
+  "has no domain that DNS could have, and means these very bytes; wanted UTF-8";
+
 /** Reads the files of one list. All that cannot be read comes back, and the rest still works. */
-export function readRecipientList(
+export function* readRecipientList(
   sources: readonly Source[],
-  newPatternSet: NewPatternSet,
-): { list: RecipientList; problems: Problem[] } {
-  const list = new Recipients(new Patterns(newPatternSet));
-  const problems = addRules(sources, (rule) => list.add(rule));
-  list.compile();
-  return { list, problems };
+): Reading<Found & { readonly list: RecipientList }> {
+  const list = new Recipients(sources);
+  return { list, ...yield* readEntries(list.lines, list.patterns, list.add) };
 }
 
 class Recipients implements RecipientList {
+  readonly lines: Lines;
+  readonly patterns = new Patterns();
   /** Keyed by `user@domain` and `user@`. */
-  readonly #addresses = new Map<string, Rule>();
-  readonly #domains = new Domains();
-  readonly #patterns: Patterns;
-  #longestUser = 0;
+  readonly #addresses = new Places((place) => {
+    const { user, domain } = partsOf(this.lines.entry(place));
+    return `${user}@${domain}`;
+  });
+  readonly #domains = new Domains((place) => partsOf(this.lines.entry(place)).domain);
+  /** How long the listed users are: no other lengths need be looked up. */
+  readonly #userLengths = new Set<number>();
   #longestDomain = 0;
-  size = 0;
 
-  constructor(patterns: Patterns) {
-    this.#patterns = patterns;
+  constructor(sources: readonly Source[]) {
+    this.lines = new Lines(sources);
   }
 
-  /** Adds an entry, or gives back what was wanted in its place. */
-  add(rule: Rule): string | undefined {
-    const wanted = this.#add(rule);
-    if (wanted === undefined) this.size++;
-    return wanted;
-  }
-
-  /** To be called once, after the last `add`. */
-  compile(): void {
-    this.#patterns.compile();
-  }
-
-  #add(rule: Rule): string | undefined {
-    const { text } = rule;
-    if (text.startsWith("/")) return this.#patterns.add(rule);
-    if (/[ \t\r\f\v]/.test(text)) return `one entry a line: ${WANTED}`;
-    const { local, domain: atDomain } = splitAddress(lowerCase(text));
-    const alone = atDomain === "";
-    const user = alone ? "" : local;
-    const domain = withoutFinalDot(alone ? local : atDomain.slice(1));
+  readonly add = (entry: string, place: number): Remark | undefined => {
+    if (/[ \t\r\f\v]/.test(entry)) return { wanted: `one entry a line: ${WANTED}` };
+    const { user, domain, alone } = partsOf(entry);
     if (user === "*" || (user === "" && (!alone || /^[*.]/.test(domain)))) {
-      return `${WANTED}; a domain stands alone and includes everything below it`;
+      return { wanted: `${WANTED}; a domain stands alone and includes everything below it` };
     }
-    if (domain === "" ? alone : !isMailDomain(domain)) return WANTED;
-    if (alone) return void this.#domains.add(domain, rule);
-    const key = `${user}@${domain}`;
-    if (this.#addresses.has(key)) return undefined;
-    this.#addresses.set(key, rule);
-    this.#longestUser = Math.max(this.#longestUser, user.length);
-    this.#longestDomain = Math.max(this.#longestDomain, domain.length);
-    return undefined;
-  }
+    if (domain === "" ? alone : !isMailDomain(domain)) return { wanted: WANTED };
+    if (alone) this.#domains.add(domain, place);
+    else {
+      this.#addresses.add(`${user}@${domain}`, place);
+      this.#userLengths.add(user.length);
+      this.#longestDomain = Math.max(this.#longestDomain, domain.length);
+    }
+    return /[\x80-\xff]/.test(domain) ? { doubt: UNKNOWN_TO_DNS } : undefined;
+  };
 
   match(recipient: string): Rule | undefined {
-    const { local, domain: atDomain } = splitAddress(lowerCase(recipient));
-    const domain = withoutFinalDot(atDomain.slice(1));
+    const { local, domain: atDomain } = splitAddress(recipient);
+    const domain = canonicalDomain(atDomain.slice(1));
+    const place = this.#user(lowerCase(local), domain) ?? this.#domains.find(domain) ??
+      this.patterns.find(recipient);
+    return place === undefined ? undefined : this.lines.rule(place);
+  }
+
+  #user(local: string, domain: string): number | undefined {
     const users = [...this.#users(local)];
     // A domain longer than any in the list is not hashed for each of the users.
     const full = domain.length <= this.#longestDomain ? users : [];
     for (const each of full) {
-      const rule = this.#addresses.get(`${each}@${domain}`);
-      if (rule !== undefined) return rule;
+      const place = this.#addresses.find(`${each}@${domain}`);
+      if (place !== undefined) return place;
     }
     for (const each of users) {
-      const rule = this.#addresses.get(`${each}@`);
-      if (rule !== undefined) return rule;
+      const place = this.#addresses.find(`${each}@`);
+      if (place !== undefined) return place;
     }
-    return this.#domains.find(domain) ?? this.#patterns.find(recipient);
+    return undefined;
   }
 
   /** The user itself, and what stands before each `+` that has something behind it. */
   *#users(user: string): Generator<string> {
-    if (user === "" || this.#longestUser === 0) return;
-    if (user.length <= this.#longestUser) yield user;
+    if (user === "") return;
+    if (this.#userLengths.has(user.length)) yield user;
     for (
       let plus = user.indexOf("+", 1);
-      plus > 0 && plus <= this.#longestUser && plus < user.length - 1;
+      plus > 0 && plus < user.length - 1;
       plus = user.indexOf("+", plus + 1)
-    ) yield user.slice(0, plus);
+    ) {
+      if (this.#userLengths.has(plus)) yield user.slice(0, plus);
+    }
   }
+}
+
+/** An entry's user and domain in the spelling that is compared; a domain alone has no user. */
+function partsOf(entry: string): { user: string; domain: string; alone: boolean } {
+  const { local, domain } = splitAddress(entry);
+  return domain === ""
+    ? { user: "", domain: canonicalDomain(local), alone: true }
+    : { user: lowerCase(local), domain: canonicalDomain(domain.slice(1)), alone: false };
 }
 
 /** A domain, or an address literal such as `[192.0.2.1]`. */
 function isMailDomain(domain: string): boolean {
-  return isDomain(domain, "utf8") || /^\[[0-9a-z:.]+\]$/.test(domain);
+  return isDomain(domain) || isDomainOfBytes(domain) || /^\[[0-9a-z:.]+\]$/.test(domain);
 }

@@ -11,18 +11,13 @@
  *   pattern made to be slow costs some 10 ms on the longest text made for it, a whole list of them
  *   half a second; the 34 patterns of Debian's list cost less than a microsecond (bench/whitelist.ts).
  */
-import { hasPattern, type NewPatternSet } from "./patterns.ts";
-import type { Source } from "./lines.ts";
+import type { NewPatternSet } from "./patterns.ts";
 
 const MOST_STATES_PER_PATTERN = 2_000;
 const MOST_STATES_PER_LIST = 50_000;
 
-/**
- * What `readClientList` and `readRecipientList` need in order to read these sources.
- * Loads the engine if one of them has a pattern.
- */
-export async function patternSetsFor(sources: readonly Source[]): Promise<NewPatternSet> {
-  if (!sources.some(hasPattern)) return noPatterns;
+/** Loads the engine. */
+export async function loadEngine(): Promise<NewPatternSet> {
   const { RE2JS, RE2JSException, RE2Set } = await import("re2js");
 
   /** Only counted repetition makes an automaton larger than its pattern is long. */
@@ -57,8 +52,4 @@ export async function patternSetsFor(sources: readonly Source[]): Promise<NewPat
       },
     };
   };
-}
-
-function noPatterns(): never {
-  throw new Error("a pattern in a list that was not given to patternSetsFor()");
 }

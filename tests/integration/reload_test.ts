@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { connect, dunno, request, startDaemon, startProgram } from "../support/greylist.ts";
 import { type Cleanup, tempDir, waitFor } from "../support/process.ts";
@@ -54,6 +55,43 @@ test("a list that changes on disk is taken without being asked, and one that is 
   await on.said("what was read before stays in force");
   assert.match(on.daemon.stderr(), /Cannot read .*clients:2: "300\.0\.0\.1", wanted /);
   assert.equal(await on.postfix.ask(fromExample()), dunno);
+});
+
+test("while half a million entries are read, answers come as before", async (t) => {
+  const on = await daemonWithFiles(t, "", "");
+  const entries = Array.from({ length: 500_000 }, (_, n) => `mail${n}.example${n % 97}.net\n`);
+  on.write("list", entries.join("") + "example.org\n");
+  on.daemon.child.kill("SIGHUP");
+  let latest = 0, asked = 0;
+  while (!on.daemon.stderr().includes("took the new configuration")) {
+    const began = performance.now();
+    await on.postfix.ask(request({ sender: `sender${asked++}@example.org` }));
+    latest = Math.max(latest, performance.now() - began);
+  }
+  t.diagnostic(`the latest of ${asked} answers took ${latest.toFixed(0)} ms`);
+  assert.equal(await on.postfix.ask(fromExample()), dunno);
+  // Read in one go it is a second; the machine that runs the tests may be busy.
+  assert.ok(latest < 250, `${latest} ms`);
+  assert.ok(asked > 20, `${asked} answers`);
+});
+
+test("what is asked for while a list is being read is done after it, once", async (t) => {
+  const on = await daemonWithFiles(t, "", "");
+  on.write("list", Array.from({ length: 300_000 }, (_, n) => `mail${n}.example\n`).join(""));
+  for (const minutes of [1, 2, 3]) {
+    on.write("conf", `whitelist-clients = ${on.files.list}\ndelay = ${minutes}m\n`);
+    // Not child.kill(): Deno's does nothing the second time.
+    process.kill(on.daemon.pid, "SIGHUP");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const times = () => on.daemon.stderr().split("took the new configuration").length - 1;
+  let asked = 0;
+  const last = async () =>
+    /in 180 seconds/.test(
+      await on.postfix.ask(request({ sender: `sender${asked++}@example.org` })),
+    );
+  await waitFor("the last one to be done", last);
+  assert.ok(times() <= 2, `${times()} times`);
 });
 
 test("a list that goes out of reach leaves the old one in force, and the daemon alive", async (t) => {

@@ -14,6 +14,7 @@ import { Instances } from "../../lib/greylist/instances.ts";
 import { encodeAction } from "../../lib/protocol/codec.ts";
 import { load, policyOptions } from "../../lib/config/load.ts";
 import { MemoryStore } from "../../lib/stores/memory.ts";
+import { filesOf } from "../support/files.ts";
 import { keptLog } from "../support/log.ts";
 import { type Postgrey, startPostgrey } from "../support/postgrey.ts";
 import { type Cleanup, waitFor } from "../support/process.ts";
@@ -53,8 +54,7 @@ async function startGreylist(setup: Setup): Promise<Greylist> {
       ...setup.greylist,
     ], commands),
     env: {},
-    readFile: (path) => files[path] ?? assert.fail(`no file ${path}`),
-    exists: () => false,
+    ...filesOf(files),
   });
   if ("problems" in loaded) assert.fail(loaded.problems.join("\n"));
   let now = EPOCH;

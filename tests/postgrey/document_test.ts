@@ -15,7 +15,8 @@ import { load, policyOptions } from "../../lib/config/load.ts";
 import { MemoryStore } from "../../lib/stores/memory.ts";
 import { readClientList } from "../../lib/lists/clients.ts";
 import { readRecipientList } from "../../lib/lists/recipients.ts";
-import { patternSetsFor } from "../../lib/lists/regex.ts";
+import { finish } from "../../lib/lists/slices.ts";
+import { filesOf } from "../support/files.ts";
 import { recordingLog } from "../support/policy.ts";
 import { startPostgrey } from "../support/postgrey.ts";
 
@@ -62,15 +63,15 @@ test("the document names settings that greylist has", () => {
 
 test("the document says the truth about Debian's lists: there is no problem in them", async () => {
   const clients = [debian("whitelist_clients")], recipients = [debian("whitelist_recipients")];
-  const { list, problems } = readClientList(clients, await patternSetsFor(clients));
+  const { list, size, problems } = await finish(readClientList(clients));
   assert.deepEqual(problems, []);
-  assert.ok(list.size > 150);
+  assert.ok(size > 150);
   const match = (name: string, address: string) => list.match({ name, address })?.text;
   assert.equal(match("mx.debian.org", "192.0.2.1"), "debian.org");
   assert.equal(match("unknown", "195.235.39.77"), "195.235.39");
   assert.equal(match("ms-smtp-7.example.rr.com", "192.0.2.1"), "/^ms-smtp.*\\.rr\\.com$/");
   assert.equal(match("unknown", "2a01:4180:4051:800::9"), "2a01:4180:4051:0800::/64");
-  const read = readRecipientList(recipients, await patternSetsFor(recipients));
+  const read = await finish(readRecipientList(recipients));
   assert.deepEqual(read.problems, []);
   assert.equal(read.list.match("abuse@example.org")?.text, "abuse@");
 });
@@ -82,8 +83,10 @@ test("the document lists lines that are problems, and that do nothing in postgre
   assert.ok(lines.length >= 12);
   for (const { text, recipients } of lines) {
     const sources = [{ file: "list", text }];
-    const read = recipients ? readRecipientList : readClientList;
-    assert.equal(read(sources, await patternSetsFor(sources)).problems.length, 1, text);
+    const { problems } = recipients
+      ? await finish(readRecipientList(sources))
+      : await finish(readClientList(sources));
+    assert.equal(problems.length, 1, text);
   }
   const listed = (recipients: boolean) =>
     lines.filter((line) => line.recipients === recipients).map(({ text }) => text).join("\n");
@@ -111,7 +114,10 @@ test("the document shows a way on which no known sender has to wait again", asyn
   assert.match(learning, /dry-run = yes/);
   assert.match(swapped, /dry-run = no/);
   const day = 86400;
-  const files: Record<string, string> = {};
+  const files: Record<string, string> = {
+    "/etc/postgrey/whitelist_clients": "",
+    "/etc/postgrey/whitelist_recipients": "",
+  };
   let now = 1_700_000_000;
   const store = new MemoryStore(() => now);
   const answer = async (configuration: string, sender: string) => {
@@ -119,8 +125,7 @@ test("the document shows a way on which no known sender has to wait again", asyn
     const loaded = await load({
       flags: readCommandLine(["--config", "/greylist.conf"], commands),
       env: {},
-      readFile: (path) => files[path] ?? "",
-      exists: () => false,
+      ...filesOf(files),
     });
     if ("problems" in loaded) assert.fail(loaded.problems.join("\n"));
     const policy = createPolicy(policyOptions(loaded.setup), {
