@@ -158,9 +158,22 @@ test("a secret that is missing, too short or no user:password is a problem that 
   ]);
 });
 
+test("no setting has a name that Kubernetes or Docker gives to a variable of a service greylist", () => {
+  for (const name of settingNames) {
+    const rest = environmentName(name).slice("GREYLIST_".length);
+    assert.doesNotMatch(rest, /^(?:NAME|PORT|ENV_.*|PORT_.*|SERVICE_.*)$/);
+    // Of one called greylist-something.
+    assert.doesNotMatch(
+      rest,
+      /_(?:NAME|PORT|SERVICE_HOST|SERVICE_PORT)$|_(?:ENV|PORT|SERVICE_PORT)_/,
+    );
+  }
+});
+
 /**
- * A bad configuration is a file of tests/bad_configs: a configuration file that begins with `#=`, a problem
- * that is expected (in order, FILE for the file's name), and may have `#args` and `#env` lines.
+ * A bad or doubtful configuration is a file of tests/bad_configs: a configuration file that begins with `#=`, a
+ * problem that is expected, or `#~`, a warning (in order, FILE for the file's name), and may have `#args` and
+ * `#env` lines.
  */
 const corpus = new URL("bad_configs/", import.meta.url);
 for (const name of readdirSync(corpus).sort()) {
@@ -174,11 +187,14 @@ for (const name of readdirSync(corpus).sort()) {
     const env = Object.fromEntries(
       lines("#env").map((line) => line.split("=") as [string, string]),
     );
-    const expected = lines("#=").map((line) => line.replaceAll("FILE", "/greylist.conf"));
-    assert.ok(expected.length > 0, "says nothing of what is expected");
-    assert.deepEqual(
-      problems(["--config", "/greylist.conf", ...argv], env, { "/greylist.conf": text }),
-      expected,
-    );
+    const expected = (mark: string) =>
+      lines(mark).map((line) => line.replaceAll("FILE", "/greylist.conf"));
+    const loaded = load(["--config", "/greylist.conf", ...argv], env, { "/greylist.conf": text });
+    const told = {
+      problems: "problems" in loaded ? loaded.problems : [],
+      warnings: loaded.warnings,
+    };
+    assert.ok(told.problems.length + told.warnings.length > 0, "there is nothing wrong");
+    assert.deepEqual(told, { problems: expected("#="), warnings: expected("#~") });
   });
 }

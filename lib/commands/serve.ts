@@ -27,7 +27,7 @@ export async function serve({ line, env, exit }: Given): Promise<number> {
   const everything = () => load({ flags: line, env, ...files });
   const loaded = await everything();
   if ("problems" in loaded) return await refuse(loaded.problems, loaded.log);
-  const { setup } = loaded;
+  const { setup, warnings } = loaded;
   // Whoever starts it by hand, or in a container, looks here and not at the log.
   const tellStarter = setup.config.log.kind === "stderr" || standardErrorIsPostfix()
     ? () => {}
@@ -41,6 +41,10 @@ export async function serve({ line, env, exit }: Given): Promise<number> {
   };
   process.on("uncaughtException", crashed);
   process.on("unhandledRejection", crashed);
+  // In spawn mode each process would say them, a few for every mail: there, check-config does.
+  if (setup.config.mode === "daemon") {
+    for (const warning of warnings) log.configurationWarning(warning);
+  }
   let status = 0;
   try {
     await serveMode(setup, log, { everything, lists: (config) => readLists(config, files) });

@@ -6,8 +6,9 @@
 import { type Environment, readEnvironment } from "./environment.ts";
 import { readConfigFile } from "./file.ts";
 import type { CommandLine } from "./flags.ts";
-import { type Raw, type RawSettings, textsOf } from "./raw.ts";
+import { type Raw, type RawSettings, type Remarks, textsOf } from "./raw.ts";
 import { readSecrets, type Secrets } from "./secrets.ts";
+import { contradictions, doubts } from "./sense.ts";
 import {
   type Config,
   configKey,
@@ -19,7 +20,6 @@ import {
   settingNames,
   settings,
 } from "./settings.ts";
-import { formatDuration } from "./units.ts";
 
 /** What a configuration is made from. */
 export interface Sources {
@@ -31,11 +31,14 @@ export interface Sources {
   readonly exists: (path: string) => boolean;
 }
 
-export type Loaded = { readonly config: Config; readonly secrets: Secrets } | Refused;
+export type Loaded =
+  | { readonly config: Config; readonly secrets: Secrets; readonly warnings: readonly string[] }
+  | Refused;
 
 /** A configuration that cannot be used, and why. */
 export interface Refused {
   readonly problems: readonly string[];
+  readonly warnings: readonly string[];
   /** Where to tell them, as far as that could be read: a child of spawn(8) has nobody else to tell. */
   readonly log: Config["log"];
 }
@@ -45,15 +48,21 @@ export const defaultConfigFile = "/etc/greylist/greylist.conf";
 
 /** Loads the configuration. */
 export function loadConfig(sources: Sources): Loaded {
-  const problems: string[] = [...sources.flags.problems];
+  const remarks: Remarks = { problems: [...sources.flags.problems], warnings: [] };
+  const { problems, warnings } = remarks;
   const flags = sources.flags.settings;
-  const environment = readEnvironment(sources.env, problems);
+  const environment = readEnvironment(sources.env, remarks);
   const file = fileSettings(flags.get("config") ?? environment.get("config"), sources, problems);
   const raw: RawSettings = new Map([...file, ...environment, ...flags]);
-  const config = parseAll(raw, problems);
-  if (problems.length === 0) problems.push(...contradictions(config));
+  const config = parseAll(raw, remarks);
+  if (problems.length === 0) {
+    problems.push(...contradictions(config));
+    warnings.push(...doubts(config, raw));
+  }
   const secrets = readSecrets(config, raw, sources.readFile, problems);
-  return problems.length > 0 ? { problems, log: config.log } : { config, secrets };
+  return problems.length > 0
+    ? { problems, warnings, log: config.log }
+    : { config, secrets, warnings };
 }
 
 function fileSettings(
@@ -74,11 +83,11 @@ function fileSettings(
   return readConfigFile(bytes, path, problems);
 }
 
-function parseAll(raw: RawSettings, problems: string[]): Config {
+function parseAll(raw: RawSettings, remarks: Remarks): Config {
   const mode = parseMode(raw.get("mode"));
   const config: Record<string, unknown> = {};
   for (const name of settingNames) {
-    config[configKey(name)] = parseSetting(name, raw.get(name), mode, problems);
+    config[configKey(name)] = parseSetting(name, raw.get(name), mode, remarks);
   }
   // Every key has been set from its own row, which is what the type says.
   return config as Config;
@@ -93,7 +102,7 @@ function parseSetting(
   name: SettingName,
   raw: Raw | undefined,
   mode: Mode,
-  problems: string[],
+  { problems, warnings }: Remarks,
 ): unknown {
   const { takes, parse }: Setting = settings[name];
   const fallback = fallbackOf(name, mode);
@@ -104,38 +113,19 @@ function parseSetting(
     problems.push(`${raw?.where}: Cannot parse ${name}: want at least one, got nothing`);
   }
   const values = texts.map((text) => {
+    const where = raw?.where ?? "default";
     try {
-      return parse(text);
+      const value = parse(text);
+      if (/^(["']).*\1$/.test(text)) {
+        warnings.push(`${where}: ${name} is in quotes, which are taken for a part of it: ${text}`);
+      }
+      return value;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      problems.push(`${raw?.where ?? "default"}: Cannot parse ${name}: ${error.message}`);
+      const quotes = /^["']|["']$/.test(text) ? "; want it without the quotes" : "";
+      problems.push(`${where}: Cannot parse ${name}: ${error.message}${quotes}`);
       return undefined;
     }
   });
   return takes === "list" ? values : values[0];
-}
-
-/** Settings that are fine each, but not together. */
-function contradictions(config: Config): string[] {
-  const problems: string[] = [];
-  if (config.delay >= config.retryWindow) {
-    problems.push(
-      `delay (${formatDuration(config.delay)}) is not shorter than retry-window ` +
-        `(${formatDuration(config.retryWindow)}): no mail could ever pass`,
-    );
-  }
-  if (config.mode !== "spawn") return problems;
-  if (config.store.kind === "memory") {
-    problems.push(
-      `store = memory does not go with mode = spawn: every spawn(8) process would have a memory ` +
-        `of its own, forgotten at its end; want memcached or sqlite`,
-    );
-  }
-  if (config.log.kind === "stderr") {
-    problems.push(
-      `log = stderr does not go with mode = spawn: there it is the connection to Postfix; ` +
-        `want syslog, a file or none`,
-    );
-  }
-  return problems;
 }

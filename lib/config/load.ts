@@ -19,17 +19,18 @@ export interface Setup {
   readonly lists: Lists;
 }
 
-export type Loaded = { readonly setup: Setup } | Refused;
+export type Loaded = { readonly setup: Setup; readonly warnings: readonly string[] } | Refused;
 
 /** Reads everything. */
 export async function load(sources: Sources & ListFiles): Promise<Loaded> {
   const loaded = loadConfig(sources);
   if ("problems" in loaded) return loaded;
   const { config, secrets } = loaded;
-  const { lists, problems } = await readLists(config, sources);
+  const { lists, problems, warnings: inLists } = await readLists(config, sources);
+  const warnings = [...loaded.warnings, ...inLists];
   return problems.length > 0
-    ? { problems, log: config.log }
-    : { setup: { config, secrets, lists } };
+    ? { problems, warnings, log: config.log }
+    : { setup: { config, secrets, lists }, warnings };
 }
 
 /** How a setup wants requests judged. */

@@ -9,6 +9,14 @@ export interface Raw {
 
 export type RawSettings = ReadonlyMap<SettingName, Raw>;
 
+/** What there is to be said about what was written, a line each. */
+export interface Remarks {
+  /** With one of them the configuration cannot be used. */
+  readonly problems: string[];
+  /** It is used, but may not do what it is there for. */
+  readonly warnings: string[];
+}
+
 export const isSettingName = (name: string): name is SettingName => Object.hasOwn(settings, name);
 
 /** The values that a text gives: the items of a list, or the text itself. */

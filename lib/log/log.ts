@@ -53,6 +53,7 @@ export interface Log extends StoreObserver {
   acceptError(endpoint: string, problem: string): void;
   unreadableEntry(key: string): void;
   configurationProblem(problem: string): void;
+  configurationWarning(warning: string): void;
   internalError(error: unknown): void;
 }
 
@@ -131,6 +132,7 @@ export function createLog(emit: Emit, { debugging, now }: LogOptions): Log {
       emit("error", `Cannot accept on ${endpoint}: ${escapeText(problem)}`, {}),
     unreadableEntry: (key) => emit("warning", "forgot an entry that could not be read", { key }),
     configurationProblem: (problem) => emit("error", escapeText(problem), {}),
+    configurationWarning: (warning) => emit("warning", escapeText(warning), {}),
     internalError: (error) =>
       emit("error", "internal error, please report it", {
         error: escapeText(error instanceof Error ? error.stack ?? error.message : String(error)),

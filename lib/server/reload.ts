@@ -3,7 +3,7 @@
  * disk the lists are. All or nothing: with a problem anywhere the old configuration stays.
  */
 import * as fs from "node:fs";
-import { listFiles, type Lists } from "../lists/read.ts";
+import { listFiles, type ReadLists } from "../lists/read.ts";
 import type { Log } from "../log/log.ts";
 import {
   type Config,
@@ -17,7 +17,7 @@ import type { Loaded, Setup } from "../config/load.ts";
 /** How a running program reads again what it read at its start. */
 export interface Reading {
   readonly everything: () => Promise<Loaded>;
-  readonly lists: (config: Config) => Promise<{ lists: Lists; problems: readonly string[] }>;
+  readonly lists: (config: Config) => Promise<ReadLists>;
 }
 
 /** How often, in milliseconds, the lists' files are looked at. */
@@ -73,6 +73,7 @@ export async function reload(
     log.reloadRefused(loaded.problems);
     return undefined;
   }
+  for (const warning of loaded.warnings) log.configurationWarning(warning);
   const { config, lists } = loaded.setup;
   const changed = fixedSettings.filter((name) => {
     const key = configKey(name);
@@ -93,11 +94,12 @@ export async function reloadLists(
   reading: Reading,
   log: Log,
 ): Promise<Setup | undefined> {
-  const { lists, problems } = await reading.lists(current.config);
+  const { lists, problems, warnings } = await reading.lists(current.config);
   if (problems.length > 0) {
     log.reloadRefused(problems);
     return undefined;
   }
+  for (const warning of warnings) log.configurationWarning(warning);
   log.reloaded("lists");
   return { ...current, lists };
 }

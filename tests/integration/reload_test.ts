@@ -35,6 +35,21 @@ test("SIGHUP makes new settings effective on connections that are open", async (
   assert.match(await on.postfix.ask(fromExample()), /in (?:60[01]|59\d) seconds/);
 });
 
+test("what is doubtful is told at the start, and at a reload, and used", async (t) => {
+  const on = await daemonWithFiles(t, "max-age = 35\n", "");
+  await on.said("greylist.conf:2: max-age = 35 is 35s");
+  on.write("conf", `whitelist-recipients = ${on.files.list}\nmax-age = 36\n`);
+  on.write("list", "caf\u00e9.example\n\u200dx.example\n");
+  on.daemon.child.kill("SIGHUP");
+  await on.said("took the new configuration");
+  assert.match(on.daemon.stderr(), /greylist\.conf:2: max-age = 36 is 36s/);
+  assert.match(on.daemon.stderr(), /clients:2: "\\xe2\\x80\\x8dx\.example" has no domain/);
+  assert.equal(
+    await on.postfix.ask(request({ recipient: "bob@xn--caf-dma.example" })),
+    dunno,
+  );
+});
+
 test("with a configuration that is wrong SIGHUP changes nothing and tells every problem", async (t) => {
   const on = await daemonWithFiles(t, "delay = 300s\n", "");
   on.write("conf", "delay = soon\nmood = good\n");

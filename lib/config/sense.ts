@@ -1,0 +1,64 @@
+/** Settings that can be read, but make no sense, each or together. Pure. */
+import type { RawSettings } from "./raw.ts";
+import type { Config, SettingName } from "./settings.ts";
+import { formatDuration } from "./units.ts";
+
+const daySeconds = 86_400;
+
+/** The default of Postfix's smtpd_policy_service_timeout. */
+const postfixWaitsSeconds = 100;
+
+/** What cannot work. */
+export function contradictions(config: Config): string[] {
+  const problems: string[] = [];
+  if (config.delay >= config.retryWindow) {
+    problems.push(
+      `delay (${formatDuration(config.delay)}) is not shorter than retry-window ` +
+        `(${formatDuration(config.retryWindow)}): no mail could ever pass`,
+    );
+  }
+  if (config.mode !== "spawn") return problems;
+  if (config.store.kind === "memory") {
+    problems.push(
+      `store = memory does not go with mode = spawn: every spawn(8) process would have a memory ` +
+        `of its own, forgotten at its end; want memcached or sqlite`,
+    );
+  }
+  if (config.log.kind === "stderr") {
+    problems.push(
+      `log = stderr does not go with mode = spawn: there it is the connection to Postfix; ` +
+        `want syslog, a file or none`,
+    );
+  }
+  return problems;
+}
+
+/** What works, but was hardly meant: a number without a unit is seconds, and days to postgrey. */
+export function doubts(config: Config, raw: RawSettings): string[] {
+  const warnings: string[] = [];
+  const { maxAge, retryWindow, storeTimeout } = config;
+  /** Where the first of them that is not the default was set, and as what. */
+  const set = (...names: SettingName[]) => {
+    const name = names.find((name) => raw.has(name));
+    const { where, texts } = (name && raw.get(name)) ?? { where: "default", texts: [] };
+    return `${where}: ${name} = ${texts.join(", ")}`;
+  };
+  if (maxAge < daySeconds) {
+    warnings.push(
+      `${set("max-age")} is ${formatDuration(maxAge)}: who passed is forgotten within a day; ` +
+        `days are written as 35d`,
+    );
+  } else if (maxAge < retryWindow) {
+    warnings.push(
+      `${set("max-age", "retry-window")}: max-age (${formatDuration(maxAge)}) is shorter than ` +
+        `retry-window (${formatDuration(retryWindow)}): who passed is forgotten before who tried`,
+    );
+  }
+  if (storeTimeout >= postfixWaitsSeconds) {
+    warnings.push(
+      `${set("store-timeout")} is ${formatDuration(storeTimeout)}: Postfix waits ` +
+        `${postfixWaitsSeconds}s for an answer, unless smtpd_policy_service_timeout says otherwise`,
+    );
+  }
+  return warnings;
+}
