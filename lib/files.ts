@@ -1,7 +1,9 @@
-/** Files that are read whole, as byte strings (latin1). */
+/** Files that are read whole, as byte strings (latin1), and folders that are to take new ones. */
 import { Buffer } from "node:buffer";
 import * as fs from "node:fs";
 import { open } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import * as path from "node:path";
 
 /** Up to this many bytes are read at once: quicker than asking for them, which counts at a start. */
 const smallBytes = 64 * 1024;
@@ -49,5 +51,27 @@ async function readInChunks(path: string): Promise<string> {
     }
   } finally {
     await file.close();
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  ENOENT: "there is no such folder",
+  EROFS: "the file system is read-only",
+};
+
+/**
+ * Why this user can make no file in a folder; undefined when one was made, and removed again at once. Asked of
+ * the system itself, because Deno's access() knows nothing of groups.
+ */
+export function whyNoFileIn(folder: string): string | undefined {
+  const trial = path.join(folder, `.greylist-${randomUUID()}`);
+  try {
+    fs.closeSync(fs.openSync(trial, "wx", 0o600));
+    fs.unlinkSync(trial);
+    return undefined;
+  } catch (error) {
+    const { code = String(error) } = error as NodeJS.ErrnoException;
+    return `no file can be made in ${folder}: ${reasons[code] ?? code}`;
   }
 }

@@ -59,6 +59,7 @@ const pure = [
   "lib/config/help.ts",
   "lib/config/raw.ts",
   "lib/config/secrets.ts",
+  "lib/config/sense.ts",
   "lib/config/settings.ts",
   "lib/config/units.ts",
   "lib/endpoint.ts",

@@ -9,14 +9,14 @@ type Name = "serve" | "check-config" | "sample-config" | "help" | "version";
 export const commands: Readonly<Record<Name, Command>> = {
   serve: {
     usage: "greylist [SETTING]…",
-    summary: "serve Postfix; without settings on stdin and stdout",
+    summary: "serve Postfix; by default on stdin and stdout",
     switches: [],
     run: async (given) => (await import("./serve.ts")).serve(given),
   },
   "check-config": {
-    usage: "greylist check-config [SETTING]…",
-    summary: "say what is wrong with the configuration, and exit",
-    switches: [],
+    usage: "greylist check-config [--strict] [SETTING]…",
+    summary: "say what is wrong; --strict: exit 1 on warnings",
+    switches: ["strict"],
     run: async (given) => (await import("./check_config.ts")).checkConfig(given),
   },
   "sample-config": {

@@ -9,15 +9,15 @@
  *   continue it.
  */
 import { Buffer } from "node:buffer";
-import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
-import { type FileHandle, lstat, open, readlink, rm, stat } from "node:fs/promises";
+import { type FileHandle, lstat, open, readlink, stat } from "node:fs/promises";
 import * as path from "node:path";
 import { writeAll } from "../descriptor.ts";
+import { whyNoFileIn } from "../files.ts";
 import { lineWriter, newline } from "./lines.ts";
 import type { Destination } from "./queue.ts";
 
-const { O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
+const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
 const appending = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY;
 
 /** How long, in milliseconds, a renamed or removed file may go unnoticed. */
@@ -124,15 +124,7 @@ export async function checkLogFile(file: string): Promise<string | undefined> {
   if (link?.isSymbolicLink()) {
     return await checkLogFile(path.resolve(path.dirname(file), await readlink(file)));
   }
-  const trial = path.join(path.dirname(file), `.greylist-${randomUUID()}`);
-  try {
-    await (await open(trial, appending | O_CREAT | O_EXCL, 0o600)).close();
-    await rm(trial);
-    return undefined;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return `no file can be made in ${path.dirname(file)}: ${code ?? messageOf(error)}`;
-  }
+  return whyNoFileIn(path.dirname(file));
 }
 
 async function openRegular(file: string, flags: number): Promise<FileHandle> {

@@ -1,7 +1,7 @@
 /** Whether a store could be used right now: for who wants to know before the mail does. */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import process from "node:process";
+import { whyNoFileIn } from "../files.ts";
 import type { StoreAddress } from "./address.ts";
 import { openStore, type StoreOptions } from "./open.ts";
 
@@ -31,7 +31,7 @@ export async function checkStore(
     }
     case "sqlite":
       if (fs.existsSync(address.path)) return await tryStore(address, options);
-      return unwritable(address.path);
+      return unmade(address.path);
   }
 }
 
@@ -57,18 +57,9 @@ async function tryStore(
   }
 }
 
-/** Why no file can be made at `file`. Asked of the system itself: Deno's access() knows nothing of groups. */
-function unwritable(file: string): string | undefined {
-  const probe = `${file}.check-${process.pid}`;
-  try {
-    fs.closeSync(fs.openSync(probe, "wx", 0o600));
-    fs.unlinkSync(probe);
-    return undefined;
-  } catch (error) {
-    const directory = path.dirname(file);
-    if (!fs.existsSync(directory)) return `sqlite:${file}: directory "${directory}" does not exist`;
-    return `sqlite:${file}: ${messageOf(error)}`;
-  }
+function unmade(file: string): string | undefined {
+  const why = whyNoFileIn(path.dirname(file));
+  return why === undefined ? undefined : `sqlite:${file}: ${why}`;
 }
 
 function messageOf(error: unknown): string {

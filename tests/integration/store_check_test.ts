@@ -52,7 +52,7 @@ test("a SQLite file that is not there yet is not made, and its directory is as b
   assert.deepEqual(fs.readdirSync(dir), []);
   assert.equal(
     await check(`sqlite:${dir}/none/state.db`),
-    `sqlite:${dir}/none/state.db: directory "${dir}/none" does not exist`,
+    `sqlite:${dir}/none/state.db: no file can be made in ${dir}/none: there is no such folder`,
   );
 });
 
