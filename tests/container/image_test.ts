@@ -66,7 +66,6 @@ test("the image holds greylist and nothing that it was made with", async (t) => 
     for (
       const [variable, said] of [
         ["GREYLIST_DELAY=soon", /greylist\.conf:\d+: Cannot parse delay: .*"soon"/],
-        ["GREYLIST_DELEY=5m", /no such setting: "deley"/],
         ["GREYLIST_STORE=memory", /store = memory does not go with mode = spawn/],
         ["GREYLIST_MODE=both", /GREYLIST_MODE="both": want spawn or daemon/],
         ["MAIL_DOMAIN=exa mple", /MAIL_DOMAIN="exa mple" is not a domain name/],
@@ -79,6 +78,28 @@ test("the image holds greylist and nothing that it was made with", async (t) => 
       assert.match(all, said);
       assert.equal(status, 78, variable);
     }
+  });
+
+  await t.test("leaves out variables that are no settings, as beside a service called greylist", () => {
+    const variables = [
+      ...["GREYLIST_PORT=tcp://10.0.0.1:10023", "GREYLIST_SERVICE_HOST=10.0.0.1"],
+      ...["GREYLIST_PORT_10023_TCP_ADDR=10.0.0.1", "GREYLIST_ENV_NOTE=two\nlines"],
+      "GREYLIST_DELAY=7m",
+    ];
+    const options = variables.flatMap((variable) => ["-e", variable]);
+    const { status, stdout, all } = once(host, options, "cat", "/etc/greylist/greylist.conf");
+    assert.equal(status, 0, all);
+    assert.match(stdout, /^delay = 7m$/m);
+    assert.doesNotMatch(stdout, /port|service|env-note/);
+    assert.match(all, /^entrypoint: warning: GREYLIST_PORT: no such setting$/m);
+    assert.match(all, /^entrypoint: warning: GREYLIST_SERVICE_HOST: no such setting$/m);
+  });
+
+  await t.test("starts without its store, and says that it is not there", () => {
+    const { status, all } = once(host, ["-e", "GREYLIST_STORE=memcached:127.0.0.1:1"], "true");
+    assert.equal(status, 0, all);
+    assert.match(all, /greylist can start, but:\n[^]*warning: store: memcached:127\.0\.0\.1:1/);
+    assert.doesNotMatch(all, /warning: log:/);
   });
 
   await t.test("adds users of MAIL_USERS when it starts", () => {
