@@ -1,7 +1,7 @@
 /**
  * A Map from keys to places in a list's lines that keeps no keys: it has their hashes, and where a hash is
  * found, asks for the key of the entry at that place, which is made from its text again. Eight bytes a slot,
- * at most half of them in use: a million entries take 16 MiB, where a Map of strings takes a hundred more.
+ * at most half of them in use: a million entries take 16 MiB.
  *
  * Open addressing with linear probing. Who sends mail can choose what is looked up, but not what is in the
  * table, so that a lookup looks at as many slots as the longest run has at most.
