@@ -9,12 +9,16 @@
  *   never by a request. Any number of processes may do so.
  * - After an error the file is opened anew for the next operation, so what was repaired is noticed.
  *   Reads and writes each have a circuit breaker: on a full disk reads go on.
- * - The file must not be replaced while a process has it open; SQLite would go on writing to the old one.
+ * - Once a second it is looked whether the file is still the one of that name, because SQLite would go on
+ *   with one that is deleted or replaced, and lose what it writes when the process ends. The log says so,
+ *   and the one of that name is used, or made. (Copying over a file that is open damages it all the same.)
+ * - Another program that reads for hours keeps the write-ahead log from being written back, and every
+ *   write makes it longer. From 256 MiB on writes fail, until it can be emptied: a full disk is worse.
  */
 import { clearTimeout, setTimeout } from "node:timers";
 import { operationRules } from "./breaker.ts";
 import { Health } from "./health.ts";
-import { isBusy, loadSqlite, type SqliteFile } from "./sqlite_file.ts";
+import { isBusy, loadSqlite, removeRemains, type SqliteFile } from "./sqlite_file.ts";
 import { type Deadline, type Store, StoreError, type StoreObserver, violation } from "./store.ts";
 
 /** Between two tries for a lock. Closing does not wake who waits, so it is short. */
@@ -28,7 +32,15 @@ export interface SqliteOptions {
   readonly clock: () => number;
   /** How often to look for entries whose time is over, and how many to delete at once. */
   readonly pruning?: { readonly everyMs: number; readonly rows: number };
+  /** From which length of the write-ahead log on nothing is written. */
+  readonly longestLogBytes?: number;
 }
+
+/** Some 25,000 writes (measured), hours on most machines, and no full disk. */
+const defaultLongestLogBytes = 256 * 2 ** 20;
+
+/** How often to look whether the file is still there, and how long its log is. */
+const lookEveryMs = 1000;
 
 /** 500 rows take about 5 ms. A step that finds as many is followed by the next after a tenth of the time. */
 const defaultPruning = { everyMs: 30_000, rows: 500 };
@@ -39,6 +51,10 @@ export class SqliteStore implements Store {
   readonly #reading: Health;
   readonly #writing: Health;
   #open: SqliteFile | undefined;
+  #lookAt = 0;
+  #logIsTooLong = false;
+  /** Since when the file has been gone. */
+  #goneAt: number | undefined;
   #closed = false;
   #pruneTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -118,7 +134,9 @@ export class SqliteStore implements Store {
     if (!side.allows(began)) throw this.#error(`down, not tried: ${side.why}`);
     side.begin();
     try {
-      const result = await this.#untilFree(deadline, () => action(this.#opened()));
+      const result = await this.#untilFree(deadline, () => {
+        return action(side === this.#writing ? this.#writable() : this.#opened());
+      });
       side.success(began);
       return result;
     } catch (error) {
@@ -149,7 +167,45 @@ export class SqliteStore implements Store {
   }
 
   #opened(): SqliteFile {
-    return this.#open ??= this.openFile(this.file);
+    this.#look();
+    if (this.#open !== undefined) return this.#open;
+    this.#open = this.openFile(this.file);
+    if (this.#goneAt !== undefined) {
+      this.options.observer.up(`sqlite:${this.file}`, (performance.now() - this.#goneAt) / 1000);
+      this.#goneAt = undefined;
+    }
+    return this.#open;
+  }
+
+  /** What may have happened to the file from outside. */
+  #look(): void {
+    const now = performance.now();
+    if (this.#open === undefined || now < this.#lookAt) return;
+    this.#lookAt = now + lookEveryMs;
+    const fate = this.#open.fate();
+    if (fate === "same") {
+      const longest = this.options.longestLogBytes ?? defaultLongestLogBytes;
+      this.#logIsTooLong = this.#open.logBytes() > longest;
+      return;
+    }
+    this.#letGo();
+    if (fate === "deleted") removeRemains(this.file);
+    this.#goneAt ??= now;
+    this.options.observer.down(
+      `sqlite:${this.file}`,
+      `the file was ${fate}, with all entries in it`,
+    );
+  }
+
+  /** The open file, when its log is short enough to be written to. */
+  #writable(): SqliteFile {
+    const open = this.#opened();
+    if (this.#logIsTooLong && !open.emptyLog()) {
+      const length = `${Math.round(open.logBytes() / 2 ** 20)} MiB`;
+      throw new Error(`write-ahead log of ${length}, kept by another program that reads the file`);
+    }
+    this.#logIsTooLong = false;
+    return open;
   }
 
   #letGo(): void {
@@ -173,7 +229,7 @@ export class SqliteStore implements Store {
     let next = everyMs;
     try {
       const now = Math.floor(this.options.clock());
-      if (this.#opened().prune(now, rows) >= rows) next = everyMs / 10;
+      if (this.#writable().prune(now, rows) >= rows) next = everyMs / 10;
     } catch (error) {
       // A lock is somebody else at work: later, then. The rest is worth a word to who watches.
       if (!isBusy(error)) {

@@ -5,6 +5,8 @@
  * - SQLite's busy timeout is 0, because waiting inside it would stop the whole process.
  * - Write-ahead log, so readers and the writer do not wait for each other; `synchronous=NORMAL`, so a put
  *   costs no fsync: after a power cut the last seconds may be missing, and the file is whole.
+ * - The log is cut to its usual length after it has been written back; a reader that stays keeps it from
+ *   being written back, and lets it grow.
  * - Values are blobs, because SQLite's text ends at a NUL. Times are whole UNIX seconds.
  * - Everything goes through prepared statements, because under Deno `exec` throws errors without a code.
  */
@@ -26,6 +28,9 @@ const schema = [
 /** The owner writes, the group may read, for backups. */
 const fileMode = 0o640;
 
+/** As long as SQLite lets the log become by itself: 1000 pages of 4096 bytes. */
+const usualLogBytes = 4_096_000;
+
 /** Result code of SQLite for "another connection holds the lock"; the low byte of several codes. */
 const busy = 5;
 
@@ -36,6 +41,12 @@ export interface SqliteFile {
   delete(key: string): void;
   /** Deletes up to `rows` entries whose time is over; returns how many there were. */
   prune(now: number, rows: number): number;
+  /** What has become of the file of this name: whether it is still the one that is open. */
+  fate(): "same" | "deleted" | "replaced";
+  /** How long the write-ahead log is. */
+  logBytes(): number;
+  /** Writes the log back and empties it; false when somebody else is reading what is in it. */
+  emptyLog(): boolean;
   close(): void;
 }
 
@@ -51,7 +62,7 @@ export async function loadSqlite(): Promise<(file: string) => SqliteFile> {
     const database = new DatabaseSync(file);
     try {
       makeTables(database);
-      return prepared(database);
+      return prepared(database, file);
     } catch (error) {
       database.close();
       throw error;
@@ -63,6 +74,31 @@ export async function loadSqlite(): Promise<(file: string) => SqliteFile> {
 export function isBusy(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && typeof error.errcode === "number" &&
     (error.errcode & 0xff) === busy;
+}
+
+/**
+ * Removes what a deleted file has left beside it. To be called before the file is made anew: a process that
+ * has not noticed yet still uses these, and what it does to them would damage the new file.
+ */
+export function removeRemains(file: string): void {
+  for (const name of [logOf(file), `${file}-shm`]) fs.rmSync(name, { force: true });
+}
+
+function logOf(file: string): string {
+  return `${file}-wal`;
+}
+
+/** Which file has this name: device and inode; undefined for none. */
+function identity(file: string): string | undefined {
+  try {
+    const { dev, ino } = fs.statSync(file, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch (error) {
+    const gone = error instanceof Error && "code" in error &&
+      (error.code === "ENOENT" || error.code === "ENOTDIR");
+    if (gone) return undefined;
+    throw error;
+  }
 }
 
 /** Makes the file with its mode, whatever the umask; or makes sure that the one there can serve. */
@@ -118,6 +154,7 @@ function makeTables(database: DatabaseSync): void {
   const mode = run("PRAGMA journal_mode = WAL")?.["journal_mode"];
   if (mode !== "wal") throw new Error("no write-ahead log possible, as on a network file system");
   run("PRAGMA synchronous = NORMAL");
+  run(`PRAGMA journal_size_limit = ${usualLogBytes}`);
   if (!empty) return;
   // What fails before COMMIT is undone when the caller closes the database.
   run("BEGIN IMMEDIATE");
@@ -126,7 +163,8 @@ function makeTables(database: DatabaseSync): void {
   run("COMMIT");
 }
 
-function prepared(database: DatabaseSync): SqliteFile {
+function prepared(database: DatabaseSync, file: string): SqliteFile {
+  const opened = identity(file), log = logOf(file);
   const get = database.prepare("SELECT value FROM entry WHERE key = ? AND expires > ?");
   const put = database.prepare(
     "INSERT INTO entry (key, value, expires) VALUES (?, ?, ?) " +
@@ -136,6 +174,7 @@ function prepared(database: DatabaseSync): SqliteFile {
   const prune = database.prepare(
     "DELETE FROM entry WHERE key IN (SELECT key FROM entry WHERE expires <= ? LIMIT ?)",
   );
+  const emptyLog = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)");
   return {
     get(key, now) {
       const value = get.get(key, now)?.["value"];
@@ -145,6 +184,12 @@ function prepared(database: DatabaseSync): SqliteFile {
     put: (key, value, expires) => void put.run(key, Buffer.from(value, "latin1"), expires),
     delete: (key) => void remove.run(key),
     prune: (now, rows) => Number(prune.run(now, rows).changes),
+    fate() {
+      const now = identity(file);
+      return now === opened ? "same" : now === undefined ? "deleted" : "replaced";
+    },
+    logBytes: () => fs.statSync(log, { throwIfNoEntry: false })?.size ?? 0,
+    emptyLog: () => emptyLog.get()?.["busy"] === 0,
     close: () => database.close(),
   };
 }

@@ -4,7 +4,7 @@ import * as net from "node:net";
 import test from "node:test";
 import { soon } from "../store_contract.ts";
 import { startMemcached } from "../support/memcached.ts";
-import { openMemcached as open, sleep } from "../support/memcached_store.ts";
+import { openMemcached as open, sleep } from "../support/stores.ts";
 import { atEnd, type Cleanup } from "../support/process.ts";
 
 const day = 86_400;

@@ -11,7 +11,7 @@ import { StoreError } from "../../lib/stores/store.ts";
 import { soon } from "../store_contract.ts";
 import { faultyServer, honestReply, onRequest } from "../support/faulty_server.ts";
 import { startMemcached } from "../support/memcached.ts";
-import { failure, openMemcached as open, sleep, works } from "../support/memcached_store.ts";
+import { failure, openMemcached as open, sleep, works } from "../support/stores.ts";
 import { atEnd, freePort, waitFor } from "../support/process.ts";
 
 /** How much later than its deadline an operation may settle on a machine that has other work. */

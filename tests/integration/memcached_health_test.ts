@@ -4,7 +4,7 @@ import test from "node:test";
 import { soon } from "../store_contract.ts";
 import { faultyServer, honestReply, onRequest, reply } from "../support/faulty_server.ts";
 import { startMemcached } from "../support/memcached.ts";
-import { failure, openMemcached as open, sleep, works } from "../support/memcached_store.ts";
+import { failure, openMemcached as open, sleep, works } from "../support/stores.ts";
 import { waitFor } from "../support/process.ts";
 
 /** Statuses of the binary protocol with which a server may refuse a write, and then some. */

@@ -11,7 +11,7 @@ import {
   type Request,
 } from "../support/faulty_server.ts";
 import { startMemcached } from "../support/memcached.ts";
-import { failure, openMemcached as open, sleep } from "../support/memcached_store.ts";
+import { failure, openMemcached as open, sleep } from "../support/stores.ts";
 import { waitFor } from "../support/process.ts";
 
 test("half a reply and then a drop poisons nothing", async (t) => {

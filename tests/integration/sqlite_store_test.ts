@@ -8,48 +8,11 @@ import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
-import { SqliteStore } from "../../lib/stores/sqlite.ts";
-import { StoreError } from "../../lib/stores/store.ts";
 import { soon, storeContract } from "../store_contract.ts";
-import { atEnd, type Cleanup, start, tempDir, waitFor } from "../support/process.ts";
+import { start, tempDir, waitFor } from "../support/process.ts";
+import { another, failure, openSqlite as open, sleep } from "../support/stores.ts";
 
 const slackMs = 150;
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A store on `file`, its clock, and what its observer was told. */
-async function open(
-  t: Cleanup,
-  file = path.join(tempDir(t), "state.db"),
-  options: { timeoutMs?: number; pruning?: { everyMs: number; rows: number } } = {},
-) {
-  let now = 1_700_000_000.25;
-  const downs: string[] = [], ups: string[] = [];
-  const store = await SqliteStore.open(file, {
-    timeoutMs: 200,
-    observer: {
-      down: (server, why) => void downs.push(`${server}: ${why}`),
-      up: (server, seconds) => void ups.push(`${server}: ${seconds >= 0}`),
-    },
-    clock: () => now,
-    ...options,
-  });
-  atEnd(t, () => store.close());
-  return { file, store, downs, ups, pass: (seconds: number) => void (now += seconds) };
-}
-
-/** Another program that has the file open. */
-function another(t: Cleanup, file: string): DatabaseSync {
-  const database = new DatabaseSync(file);
-  atEnd(t, () => database.close());
-  return database;
-}
-
-async function failure(operation: Promise<unknown>): Promise<StoreError> {
-  const outcome = await operation.then((value) => ({ value }), (error: unknown) => ({ error }));
-  if (!("error" in outcome)) assert.fail(`no failure but ${String(outcome.value)}`);
-  assert.ok(outcome.error instanceof StoreError, String(outcome.error));
-  return outcome.error;
-}
 
 storeContract("sqlite", open);
 
