@@ -83,39 +83,33 @@ test("a Memcached that is full and may not forget is down for writing, and is re
   assert.match((await failure(store.ping(soon()))).message, /down, not asked: .*Out of memory/);
 });
 
-/** Traffic in the way of the policy: two reads at once, one with half the time, and a write. */
-async function traffic(
-  { store }: ReturnType<typeof open>,
-  seconds: number,
-  timeoutMs: number,
-): Promise<void> {
-  const end = performance.now() + seconds * 1000;
-  await Promise.all(Array.from({ length: 8 }, async (_, i) => {
-    while (performance.now() < end) {
-      const deadline = soon(timeoutMs);
-      const client = store.get(`c${i}`, deadline - timeoutMs / 2).catch(() => {});
-      await store.get(`k${i}`, deadline).catch(() => {});
-      await client;
-      await store.put(`k${i}`, "v", 60, deadline).catch(() => {});
-      await sleep(10);
-    }
-  }));
-}
-
 test("a server at the edge of its time is called down a few times, not with every request", async (t) => {
-  // In order, as Memcached answers, each reply 120 to 245 ms after its request.
+  // In order, as Memcached answers, each reply 100 to 490 ms after its request.
   const server = await faultyServer(t, (socket) => {
     let last = Promise.resolve();
     onRequest(socket, (request) => {
-      const due = sleep(120 + Math.random() * 125);
+      const due = sleep(100 + Math.random() * 390);
       last = Promise.all([last, due]).then(() => void socket.write(honestReply(request)));
     });
   });
-  const one = open(t, server.port, { timeoutMs: 250 });
-  await traffic(one, 12, 250);
-  const told = [...one.downs, ...one.ups];
-  assert.ok(one.downs.some((line) => line.includes("(writing)")), one.downs.join("\n"));
-  assert.ok(told.length <= 16, `${told.length} lines in 12 s:\n${told.join("\n")}`);
+  const { store, downs, ups } = open(t, server.port, { timeoutMs: 500 });
+  const end = performance.now() + 8000;
+  // As the policy asks: two reads at once, one with half the time, and then a write.
+  await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+    await sleep(Math.random() * 500);
+    while (performance.now() < end) {
+      const deadline = soon(500);
+      const reads = [store.get(`k${i}`, deadline), store.get(`c${i}`, deadline - 250)];
+      const [triplet] = await Promise.allSettled(reads);
+      if (triplet?.status === "fulfilled") {
+        await store.put(`k${i}`, "v", 60, deadline).catch(() => {});
+      }
+      await sleep(5 + Math.random() * 50);
+    }
+  }));
+  const told = [...downs, ...ups];
+  assert.ok(downs.length > 0);
+  assert.ok(told.length <= 12, `${told.length} lines in 8 s:\n${told.join("\n")}`);
 });
 
 test("reads that work do not hide writes that are too late", async (t) => {

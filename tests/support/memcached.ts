@@ -1,12 +1,13 @@
 /**
  * Real memcached servers for tests: on loopback or a unix socket, small, one thread, always ended.
- * Needs the Debian package memcached; with `sasl` also sasl2-bin (saslpasswd2), with `clock` faketime.
+ * Needs the Debian package memcached; with `sasl` also sasl2-bin (saslpasswd2), with `clock` libfaketime.
  */
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as net from "node:net";
 import * as path from "node:path";
 import process from "node:process";
+import type { Clock } from "./clock.ts";
 import { atEnd, type Cleanup, freePort, type Running, start, tempDir } from "./process.ts";
 
 /** A memcached that a test started. */
@@ -38,8 +39,8 @@ export interface MemcachedOptions {
   readonly path?: string;
   /** Ask for this user and password (binary protocol only). */
   readonly sasl?: { readonly username: string; readonly password: string };
-  /** How far its clock is off, as libfaketime takes it: `+40d`. */
-  readonly clock?: string;
+  /** The wall clock that it goes by. */
+  readonly clock?: Clock;
   /** More of memcached's own arguments. */
   readonly args?: readonly string[];
 }
@@ -63,11 +64,6 @@ export async function startMemcached(
     args.push("-S");
     env["SASL_CONF_PATH"] = saslFolder(t, options.sasl);
   }
-  if (options.clock !== undefined) {
-    // Not the program faketime, which would be its parent. The loader knows what $LIB is.
-    env["LD_PRELOAD"] = "/usr/$LIB/faketime/libfaketime.so.1";
-    env["FAKETIME"] = options.clock;
-  }
   args.push(...options.args ?? []);
 
   let running: Running | undefined;
@@ -78,7 +74,9 @@ export async function startMemcached(
     if (unix !== "") fs.rmSync(unix, { force: true });
   };
   const launch = async () => {
-    const launched = start({ after: () => {} }, "memcached", args, { env });
+    const command = [...options.clock?.env ?? [], "memcached", ...args];
+    const launched = start({ after: () => {} }, "env", command, { env });
+    options.clock?.drives(launched.pid);
     running = launched;
     let gone: number | string | undefined;
     void launched.exited.then((status) => gone = status);
