@@ -2,15 +2,13 @@
  * A circuit breaker: nobody waits any more for what is broken, and one caller at a time finds out
  * whether it is back.
  *
- *     closed ── the count of failures reaches `failuresToOpen` ──▶ open ◀──────────────────────┐
- *        ▲                                                          │ `probeAfterMs` after a    │
- *        │                                                          │ failure, at once after a  │
- *        │                                                          ▼ success                   │
- *        └── `successesToClose` in a row, and open long enough ── one probe ── it fails, or ────┘
- *                                                                              too few yet
+ *     closed ── the count of failures reaches `failuresToOpen` ──▶ open
+ *     open ──── `probeAfterMs` after a failure, or at once after a success ──▶ one probe
+ *     probe ─── it is the last of `successesToClose` in a row, and open long enough ──▶ closed
+ *           └── it fails, or it is not yet the last ──▶ open
  *
- * - The count goes up by one with each failure, and down, to 0 at most, by `forgivenPerSuccess` with each success and by
- *   `forgivenPerSecond` as time goes by. So failures need not be in a row to open it.
+ * - The count goes up by one with each failure, and down, but not below 0, by `forgivenPerSuccess` with
+ *   each success and by `forgivenPerSecond` as time goes by. So failures need not be in a row to open it.
  * - Open long enough: `probeAfterMs`; but when it opens within `relapseMs` of having closed, twice as long
  *   as the time before, up to `relapseMs`. What is at the edge is soon down for a minute at a time, with
  *   one line in the log each time, and not down and up with every second request.

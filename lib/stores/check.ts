@@ -8,8 +8,7 @@ import { openStore, type StoreOptions } from "./open.ts";
 /**
  * What keeps the store from being used by this user, as a text, or undefined when nothing does.
  *
- * - Memcached: every server is asked, all at once; takes `timeoutMs` at most. A server that answers may
- *   still refuse to store anything.
+ * - Memcached: every server has to store something and to answer, all at once, within `timeoutMs`.
  * - SQLite: a file that is there is opened as the server would open it. One that is not there is not
  *   made: an empty file beside it, for a moment, shows whether its directory takes one.
  *
