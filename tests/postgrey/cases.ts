@@ -32,6 +32,8 @@ export interface Case {
 /** Cases that are put to servers set up in the same way. */
 export interface Setup {
   readonly title: string;
+  /** greylist is without the settings that give postgrey's ways. */
+  readonly byDefault?: true;
   /** Flags for postgrey, and those that mean the same to greylist. */
   readonly postgrey: readonly string[];
   readonly greylist: readonly string[];
@@ -39,6 +41,38 @@ export interface Setup {
   readonly clients?: string;
   readonly recipients?: string;
   readonly cases: readonly Case[];
+}
+
+/** A request as Postfix sends it, with a network and addresses that no other case has. */
+export function requestFor(
+  caseNumber: number,
+  step: number,
+  changes: Attributes,
+): Record<string, string> {
+  const attributes: Attributes = {
+    request: "smtpd_access_policy",
+    protocol_state: "RCPT",
+    protocol_name: "ESMTP",
+    client_address: `198.18.${caseNumber}.9`,
+    client_name: "unknown",
+    reverse_client_name: "unknown",
+    helo_name: "mx.example.net",
+    sender: `sender@case-${caseNumber}x.example`,
+    recipient: "user@example.org",
+    recipient_count: "0",
+    // postgrey begins its line with it, which tells what the line is about.
+    queue_id: `${caseNumber}-${step}`,
+    instance: `${caseNumber}.${step}`,
+    size: "0",
+    etrn_domain: "",
+    sasl_username: "",
+    ...changes,
+  };
+  return Object.fromEntries(
+    Object.entries(attributes).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value]]
+    ),
+  );
 }
 
 const minute = 60, hour = 60 * minute, day = 24 * hour;
@@ -220,7 +254,7 @@ const identity: Case[] = [
     difference: "Mapped IPv4 addresses are IPv4 addresses",
     steps: [
       [0, client("::ffff:203.0.113.1"), "defer 300"],
-      [300, client("::ffff:198.18.0.1"), "defer 300", "header 300"],
+      [300, client("::ffff:198.19.0.1"), "defer 300", "header 300"],
       [301, client("203.0.113.2"), "header 301", "defer 300"],
     ],
   },
@@ -550,14 +584,104 @@ const earned: Case[] = [
     ],
   },
   {
-    title: "what one address has earned, and its neighbour",
-    difference: "A client's network earns the auto-whitelist",
+    title: "what one address has earned, its neighbour has not",
     steps: [
       [0, { ...client("192.0.2.1"), ...from("a@example.net") }, "defer 300"],
       [300, { ...client("192.0.2.1"), ...from("a@example.net") }, "header 300"],
       [hour, { ...client("192.0.2.1"), ...from("b@example.net") }, "defer 300"],
       [hour + 300, { ...client("192.0.2.1"), ...from("b@example.net") }, "header 300"],
-      [hour + 301, { ...client("192.0.2.9"), ...from("c@example.net") }, "pass", "defer 300"],
+      [hour + 301, { ...client("192.0.2.1"), ...from("c@example.net") }, "pass"],
+      [hour + 301, { ...client("192.0.2.9"), ...from("c@example.net") }, "defer 300"],
+    ],
+  },
+];
+
+const earnedOtherwise: Case[] = [
+  {
+    title: "what one IPv6 address has earned, and another one of its /64",
+    difference: "An IPv6 client earns the auto-whitelist with its /64",
+    steps: [
+      [0, { ...client("2001:db8::1"), ...from("a@example.net") }, "defer 300"],
+      [300, { ...client("2001:db8::1"), ...from("a@example.net") }, "header 300"],
+      [hour, { ...client("2001:db8::1"), ...from("b@example.net") }, "defer 300"],
+      [hour + 300, { ...client("2001:db8::1"), ...from("b@example.net") }, "header 300"],
+      [hour + 301, { ...client("2001:db8::2"), ...from("c@example.net") }, "pass", "defer 300"],
+    ],
+  },
+  {
+    title: "a client of which one mail in ten comes back",
+    difference: "The auto-whitelist is for clients whose mail comes back",
+    steps: [
+      [0, from("a@example.net"), "defer 300"],
+      [300, from("a@example.net"), "header 300"],
+      ...Array.from(
+        { length: 20 },
+        (_, i): Step => [hour, to(`r${i}@example.org`), "defer 300"],
+      ),
+      [hour + 300, to("r0@example.org"), "header 300"],
+      [hour + 301, from("c@example.net"), "defer 300", "pass"],
+    ],
+  },
+  {
+    title: "a client at a private address",
+    difference: "Clients at private addresses are known by their triplets only",
+    steps: [
+      [0, { ...client("10.0.0.1"), ...from("a@example.net") }, "defer 300"],
+      [300, { ...client("10.0.0.1"), ...from("a@example.net") }, "header 300"],
+      [hour, { ...client("10.0.0.1"), ...from("b@example.net") }, "defer 300"],
+      [hour + 300, { ...client("10.0.0.1"), ...from("b@example.net") }, "header 300"],
+      [hour + 301, { ...client("10.0.0.1"), ...from("c@example.net") }, "defer 300", "pass"],
+    ],
+  },
+];
+
+/** Who is recognised, and by what, where greylist is not told to do as postgrey. */
+const recognised: Case[] = [
+  {
+    title: "a neighbour in the same /24, without a name",
+    difference: "A neighbour is a stranger",
+    steps: [
+      [0, client("192.0.2.1"), "defer 300"],
+      [300, client("192.0.2.254"), "defer 300", "header 300"],
+      [301, client("192.0.2.1"), "header 301", "pass"],
+    ],
+  },
+  {
+    title: "the hosts of a pool in several networks",
+    difference: "A client is known by its verified name",
+    steps: [
+      [0, client("198.51.100.1", "mail1.out.example.net"), "defer 300"],
+      [300, client("203.0.113.1", "mail2.out.example.net"), "header 300", "defer 300"],
+    ],
+  },
+  {
+    title: "a sender that has passed, and another recipient",
+    difference: "A sender that has passed passes for every recipient",
+    steps: [
+      [0, {}, "defer 300"],
+      [300, {}, "header 300"],
+      [301, to("other@example.org"), "pass", "defer 300"],
+    ],
+  },
+  {
+    title: "two senders of a domain that have passed, and a third one",
+    difference: "A domain passes after two of its senders",
+    steps: [
+      [0, from("a@firm.example"), "defer 300"],
+      [300, from("a@firm.example"), "header 300"],
+      [600, from("b@firm.example"), "defer 300"],
+      [900, from("b@firm.example"), "header 300"],
+      [901, from("c@firm.example"), "pass", "defer 300"],
+      [901, from("c@other.example"), "defer 300"],
+    ],
+  },
+  {
+    title: "senders that are new with each mail",
+    difference: "More of a sender may change from mail to mail",
+    steps: [
+      [0, from("news-8f3e21bc90aa@lists.example"), "defer 300"],
+      [300, from("news-77d0c2e4b1f5@lists.example"), "header 300", "defer 300"],
+      [301, from("other-77d0c2e4b1f5@lists.example"), "defer 300"],
     ],
   },
 ];
@@ -568,6 +692,13 @@ export const setups: readonly Setup[] = [
     postgrey: [],
     greylist: [],
     cases: [...timing, ...header, ...identity, ...requests],
+  },
+  {
+    title: "with greylist's defaults",
+    byDefault: true,
+    postgrey: [],
+    greylist: [],
+    cases: recognised,
   },
   {
     title: "with lists",
@@ -598,6 +729,12 @@ export const setups: readonly Setup[] = [
     postgrey: ["--auto-whitelist-clients=2"],
     greylist: ["--auto-whitelist", "2"],
     cases: earned,
+  },
+  {
+    title: "with the auto-whitelist at two, where it is earned otherwise",
+    postgrey: ["--auto-whitelist-clients=2"],
+    greylist: ["--auto-whitelist", "2"],
+    cases: earnedOtherwise,
   },
   {
     title: "without the auto-whitelist",
