@@ -165,7 +165,7 @@ export const settings = {
     parse: integer(1, 8_000_000),
     fallback: "200000",
     placeholder: "NUMBER",
-    help: "how many entries the store memory holds; the oldest make room",
+    help: "how many entries the store memory holds; what expires first makes room",
   },
   "memcached-auth-file": {
     takes: "one",
