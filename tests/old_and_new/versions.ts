@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { commands } from "../../lib/commands/commands.ts";
+import { readCommandLine } from "../../lib/config/flags.ts";
 import { load, policyOptions } from "../../lib/config/load.ts";
 import { Instances } from "../../lib/greylist/instances.ts";
 import { createPolicy, type Policy } from "../../lib/greylist/policy.ts";
@@ -13,6 +15,7 @@ import { encodeAction } from "../../lib/protocol/codec.ts";
 import { parseStoreAddress } from "../../lib/stores/address.ts";
 import { openStore } from "../../lib/stores/open.ts";
 import type { Store } from "../../lib/stores/store.ts";
+import { filesOf } from "../support/files.ts";
 import { type Event, recordingLog } from "../support/policy.ts";
 import { atEnd, type Cleanup } from "../support/process.ts";
 import { releaseFolder } from "./release.ts";
@@ -67,12 +70,10 @@ export async function judge(
   args: readonly string[] = [],
   files: Readonly<Record<string, string>> = {},
 ): Promise<Judge> {
-  const loaded = await version.load({
-    argv: ["--mode", "daemon", "--store", "memory", ...args],
-    env: {},
-    readFile: (file) => files[file] ?? assert.fail(`no file ${file}`),
-    exists: (file) => file in files,
-  });
+  const argv = ["--mode", "daemon", "--store", "memory", ...args];
+  // 0.1.0 takes the words themselves.
+  const sources = { argv, flags: readCommandLine(argv, commands), env: {}, ...filesOf(files) };
+  const loaded = await version.load(sources);
   if ("problems" in loaded) assert.fail(loaded.problems.join("\n"));
   const options = version.policyOptions(loaded.setup);
   const { log, events } = recordingLog();
