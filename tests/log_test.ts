@@ -210,6 +210,11 @@ test("why mail was not asked about is told once a minute for each reason, with w
     ["not at RCPT", "e", undefined],
     ["authenticated client", "f", "omitted=10"],
   ]);
+  for (const state of ["VRFY", "ETRN"]) {
+    clock.now += 60_000;
+    log.notAsked("not at RCPT", mail({ protocol_state: state }));
+  }
+  assert.deepEqual(await told(), [], "there is no mail then");
   const { log: loud, flushed: all } = open({ threshold: "debug" });
   for (let n = 0; n < 3; n++) loud.notAsked("not at RCPT", mail());
   assert.deepEqual((await all()).map((line) => line.split(" ")[0]), ["info", "debug", "debug"]);

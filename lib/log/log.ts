@@ -28,8 +28,8 @@ export interface DecisionRecord {
 export interface Log extends StoreObserver {
   decision(record: DecisionRecord): void;
   /**
-   * A request that greylisting has nothing to say about. For each reason told once a minute at most, with the
-   * number of those that were left out; at level debug each is told.
+   * A request that greylisting has nothing to say about. If it is about mail, it is told once a minute at most for
+   * each reason, with the number of those that were left out; at level debug each is told.
    */
   notAsked(reason: string, request: PolicyRequest): void;
   /** The client has shown often enough that its mail comes back. In postgrey's words. */
@@ -58,6 +58,9 @@ export interface Log extends StoreObserver {
 }
 
 export type Fields = Readonly<Partial<Record<FieldName, string | number>>>;
+
+/** States in which Postfix has no mail to ask about. */
+const mailless: readonly string[] = ["VRFY", "ETRN"];
 
 /** How often, in milliseconds, the log at level info says for one reason that mail was not asked about. */
 const notAskedInterval = 60_000;
@@ -89,15 +92,15 @@ export function createLog(emit: Emit, { debugging, now }: LogOptions): Log {
       }),
     notAsked(reason, request) {
       const told = notAsked.get(reason);
+      const isMail = !mailless.includes(request.get("protocol_state") ?? "");
+      const isDue = told === undefined || now() - told.at >= notAskedInterval;
       const say = (level: Level, more: Fields) =>
         emit(level, "nothing to decide", { reason, ...requestFields(request), ...more });
-      if (told !== undefined && now() - told.at < notAskedInterval) {
-        if (debugging()) return say("debug", {});
-        told.omitted++;
-        return;
-      }
-      notAsked.set(reason, { at: now(), omitted: 0 });
-      say("info", told === undefined || told.omitted === 0 ? {} : { omitted: told.omitted });
+      if (isMail && isDue) {
+        notAsked.set(reason, { at: now(), omitted: 0 });
+        say("info", told === undefined || told.omitted === 0 ? {} : { omitted: told.omitted });
+      } else if (debugging()) say("debug", {});
+      else if (told !== undefined && isMail) told.omitted++;
     },
     clientEarnedWhitelist: (request) => {
       const name = escapeForLog(request.get("client_name") || "unknown");
