@@ -221,7 +221,7 @@ test("a policy that throws: no byte, exit 0, and the log says what", async (t) =
   await client.closed;
   assert.equal(client.received(), "");
   const text = fs.readFileSync(file, "latin1");
-  assert.match(text, /^internal error, please report it: error=TypeError: a bug of the policy/);
+  assert.match(text, /: internal error, please report it: error=TypeError: a bug of the policy/);
   assert.equal(text.trim().split("\n").length, 1, "one line");
 });
 
