@@ -41,7 +41,7 @@ export async function serve({ line, env, exit }: Given): Promise<number> {
   };
   process.on("uncaughtException", crashed);
   process.on("unhandledRejection", crashed);
-  // In spawn mode each process would say them, a few for every mail: there, check-config does.
+  // In spawn mode the process of each smtpd would repeat them: there, check-config tells them.
   if (setup.config.mode === "daemon") {
     for (const warning of warnings) log.configurationWarning(warning);
   }

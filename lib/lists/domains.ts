@@ -52,7 +52,7 @@ export function isDomain(name: string): boolean {
   return name.length <= LONGEST_NAME && !ENDS_IN_NUMBER.test(name) && NAME.test(name);
 }
 
-/** Whether it could be one, with bytes beyond ASCII taken for letters. */
+/** Whether it could be one, with bytes beyond ASCII taken for letters, and labels as long as these may be. */
 export function isDomainOfBytes(name: string): boolean {
   return name.length <= LONGEST_NAME && !ENDS_IN_NUMBER.test(name) && NAME_OR_BYTES.test(name);
 }

@@ -11,7 +11,7 @@
  * a user of this host, so `user@` holds it.
  */
 import { lowerCase, splitAddress } from "../identity/triplet.ts";
-import { canonicalDomain, Domains, isDomain, isDomainOfBytes } from "./domains.ts";
+import { canonicalDomain, Domains, isDomainOfBytes } from "./domains.ts";
 import { Lines, type Rule, type Source } from "./lines.ts";
 import { Patterns } from "./patterns.ts";
 import { Places } from "./places.ts";
@@ -26,7 +26,7 @@ const WANTED = "user@domain, user@, a domain, or /regex/";
 
 /** Taken nevertheless: mail without SMTPUTF8 may have the same bytes, and 0.1.0 took them. */
 const UNKNOWN_TO_DNS =
-  "has no domain that DNS could have, and means these very bytes; wanted UTF-8";
+  "has no domain that DNS could have (is it UTF-8?), and means these very bytes";
 
 /** Reads the files of one list. All that cannot be read comes back, and the rest still works. */
 export function* readRecipientList(
@@ -116,5 +116,5 @@ function partsOf(entry: string): { user: string; domain: string; alone: boolean 
 
 /** A domain, or an address literal such as `[192.0.2.1]`. */
 function isMailDomain(domain: string): boolean {
-  return isDomain(domain) || isDomainOfBytes(domain) || /^\[[0-9a-z:.]+\]$/.test(domain);
+  return isDomainOfBytes(domain) || /^\[[0-9a-z:.]+\]$/.test(domain);
 }

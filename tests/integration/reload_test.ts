@@ -105,7 +105,7 @@ test("what is asked for while a list is being read is done after it, once", asyn
     /in 180 seconds/.test(
       await on.postfix.ask(request({ sender: `sender${asked++}@example.org` })),
     );
-  await waitFor("the last one to be done", last);
+  await waitFor("the last one to be done", last, 30_000);
   assert.ok(times() <= 2, `${times()} times`);
 });
 
