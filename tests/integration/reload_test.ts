@@ -72,9 +72,9 @@ test("a list that changes on disk is taken without being asked, and one that is 
   assert.equal(await on.postfix.ask(fromExample()), dunno);
 });
 
-test("while half a million entries are read, answers come as before", async (t) => {
+test("while a million entries are read, answers come as before", async (t) => {
   const on = await daemonWithFiles(t, "", "");
-  const entries = Array.from({ length: 500_000 }, (_, n) => `mail${n}.example${n % 97}.net\n`);
+  const entries = Array.from({ length: 1_000_000 }, (_, n) => `mail${n}.example${n % 97}.net\n`);
   on.write("list", entries.join("") + "example.org\n");
   on.daemon.child.kill("SIGHUP");
   let latest = 0, asked = 0;
@@ -85,8 +85,8 @@ test("while half a million entries are read, answers come as before", async (t) 
   }
   t.diagnostic(`the latest of ${asked} answers took ${latest.toFixed(0)} ms`);
   assert.equal(await on.postfix.ask(fromExample()), dunno);
-  // Read in one go it is a second; the machine that runs the tests may be busy.
-  assert.ok(latest < 250, `${latest} ms`);
+  // Read in one go it is two seconds; the machine that runs the tests may be busy.
+  assert.ok(latest < 500, `${latest} ms`);
   assert.ok(asked > 20, `${asked} answers`);
 });
 
