@@ -10,7 +10,7 @@ import { atEnd, type Cleanup, tempDir } from "./process.ts";
 export interface Clock {
   /** Words for env(1), before the program that is to go by this clock. */
   readonly env: readonly string[];
-  /** Moves it to so many seconds after the beginning, on top of what has passed really. */
+  /** Moves it to so many seconds after the beginning (or before it), on top of what has passed really. */
   moveTo(seconds: number): void;
   /** Tells of a process that goes by this clock. One that ends without exit(3) leaves shared memory behind. */
   drives(pid: number): void;
@@ -21,7 +21,7 @@ export function fakedClock(t: Cleanup): Clock {
   const file = path.join(tempDir(t), "clock");
   const moveTo = (seconds: number) => {
     // Never half a file: the program may be looking.
-    fs.writeFileSync(`${file}.new`, `+${seconds}\n`);
+    fs.writeFileSync(`${file}.new`, `${seconds < 0 ? "" : "+"}${seconds}\n`);
     fs.renameSync(`${file}.new`, file);
   };
   moveTo(0);
