@@ -87,7 +87,7 @@ function requestSize(text: string): number {
 }
 
 function keyPrefix(text: string): string {
-  // Memcached allows 250 bytes, of which the hash takes 43.
+  // Memcached allows 250 bytes, of which the rest of the longest key takes 91.
   if (/^[!-~]{0,100}$/.test(text)) return text;
   throw new RangeError(
     `want at most 100 printable ASCII characters without a blank, got "${text}"`,

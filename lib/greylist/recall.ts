@@ -12,7 +12,6 @@ import type { RecordKeys } from "../identity/record_keys.ts";
 import { type Deadline, type Store, StoreError } from "../stores/store.ts";
 import type { Change, Known } from "./decide.ts";
 import {
-  besideTriplets,
   decodeClient,
   decodeDomain,
   decodeSender,
@@ -21,6 +20,7 @@ import {
   encodeDomain,
   encodeSender,
   encodeTriplet,
+  sizedApart,
 } from "./records.ts";
 import { decodeReleaseClient, decodeReleaseTriplet } from "./release.ts";
 
@@ -160,27 +160,35 @@ function encoded(
   wanted: Wanted,
   apart: boolean,
 ): { key: string; text: string | undefined } {
-  const length = wanted.triplets[0]?.length ?? 0;
-  const padded = (key: string | undefined, text: string) => {
-    if (key === undefined) throw new Error(`a ${change.kind} is to be written that was not read`);
-    return { key, text: apart ? besideTriplets(text, key, length) : text };
-  };
+  const key = keyOf(change, wanted);
+  const sized = (kind: "waiting" | "domain", text: string) =>
+    apart ? sizedApart(kind, text, key, wanted.triplets[0]?.length ?? 0) : text;
   switch (change.kind) {
     case "sender":
-      return padded(wanted.senders?.[change.identity], encodeSender(change.record));
-    case "domain":
-      return padded(wanted.domain, encodeDomain(change.record));
+      return { key, text: encodeSender(change.record) };
     case "client":
-      return padded(wanted.client, encodeClient(change.record));
+      return { key, text: encodeClient(change.record) };
+    case "domain":
+      return { key, text: sized("domain", encodeDomain(change.record)) };
     case "triplet": {
-      const key = wanted.triplets[change.identity];
-      if (key === undefined) throw new Error("a triplet is to be written without an identity");
       const { record } = change;
       if (record === undefined) return { key, text: undefined };
       const text = encodeTriplet(record);
-      return record.state === "waiting" ? { key, text } : padded(key, text);
+      return { key, text: record.state === "waiting" ? sized("waiting", text) : text };
     }
   }
+}
+
+function keyOf(change: Change, wanted: Wanted): string {
+  const keys = {
+    sender: wanted.senders,
+    triplet: wanted.triplets,
+    client: [wanted.client],
+    domain: [wanted.domain],
+  }[change.kind];
+  const key = keys?.["identity" in change ? change.identity : 0];
+  if (key === undefined) throw new Error(`a ${change.kind} is to be written that was not read`);
+  return key;
 }
 
 function onlyStoreErrors(error: unknown): undefined {

@@ -118,25 +118,34 @@ export function decodeDomain(text: string): DomainRecord | undefined {
 /** What Memcached adds to key and value of an item: header, CAS, flags, line end (its items.c). */
 const itemOverheadBytes = 64;
 
-/** Memcached's default `-f`: each class of sizes is that much larger than the one below. */
-const growthFactor = 1.25;
+/** The size from which on an item is in a larger class than one of `bytes`: each is 1.25 times the one below (`-f`). */
+function nextClass(bytes: number): number {
+  // A class is rounded up to 8 bytes.
+  return 1.25 * bytes + 8;
+}
 
-/** A waiting triplet's record, as long as it gets until the year 2286. */
-const waitingBytes = "t1 w 1700000000 1700172801".length;
+/** A triplet's record that has passed, until the year 2286. No sender's or client's record is longer. */
+const passedBytes = "t1 p 1700000000 1700000000 1703027600".length;
 
 /**
- * `text` with blanks behind it, so that its item is in a class of sizes above that of waiting triplets.
+ * `text` with blanks behind it, so that its item is in the right class of sizes.
  *
- * Memcached has for each class its own memory and its own order of what to forget. So a flood of new triplets,
- * which only ever wait, displaces waiting ones and nothing that has passed.
+ * Memcached has for each class its own memory and its own order of what to forget. So what waits, of which a
+ * flood brings any number, is kept apart by its size from what has passed: it displaces only its own. What
+ * waits is the larger one, because it is gone after two days; the rest is as small as it can be. Only a
+ * domain's record is larger still, because it grows.
  *
  * @param key the record's own key
- * @param tripletKey the length of a triplet's key, which all of them have
+ * @param tripletKey the length of a triplet's key, which all of them have, and no other key exceeds
  */
-export function besideTriplets(text: string, key: string, tripletKey: number): string {
+export function sizedApart(
+  kind: "waiting" | "domain",
+  text: string,
+  key: string,
+  tripletKey: number,
+): string {
   // An item holds its key twice: stores/memcached.ts puts it in front of the value.
-  const triplet = itemOverheadBytes + 2 * tripletKey + waitingBytes;
-  // A class is rounded up to 8 bytes.
-  const wanted = growthFactor * triplet + 8 - (itemOverheadBytes + 2 * key.length);
-  return text.padEnd(Math.ceil(wanted));
+  const waiting = nextClass(itemOverheadBytes + 2 * tripletKey + passedBytes);
+  const wanted = kind === "waiting" ? waiting : nextClass(waiting);
+  return text.padEnd(Math.ceil(wanted - itemOverheadBytes - 2 * key.length));
 }
