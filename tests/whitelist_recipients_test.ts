@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Source } from "../lib/lists/lines.ts";
+import { readLists } from "../lib/lists/read.ts";
 import { readRecipientList, type RecipientList } from "../lib/lists/recipients.ts";
 import { describeWarning } from "../lib/lists/reading.ts";
 import { finish } from "../lib/lists/slices.ts";
+import { filesOf } from "./support/files.ts";
 
 const read = (...sources: Source[]) => finish(readRecipientList(sources));
 
@@ -12,6 +14,34 @@ async function listOf(text: string): Promise<RecipientList> {
   assert.deepEqual(problems, []);
   return list;
 }
+
+test("an extension begins with what recipient-delimiter says", async () => {
+  const of = async (delimiters: string, recipient: string) => {
+    const source = { file: "recipients", text: "user@example.org\nuser@\na-b@example.org" };
+    const { list } = await finish(readRecipientList([source], delimiters));
+    return list.match(recipient)?.text;
+  };
+  assert.equal(await of("-", "user-list@example.org"), "user@example.org");
+  assert.equal(await of("-", "user+list@example.org"), undefined);
+  assert.equal(await of("+-", "user-a+b@example.org"), "user@example.org");
+  assert.equal(await of("+-", "user+a-b"), "user@");
+  assert.equal(await of("-", "a-b-c@example.org"), "a-b@example.org");
+  assert.equal(await of("", "user+list@example.org"), undefined);
+  assert.equal(await of("", "user@example.org"), "user@example.org");
+
+  const whitelistRecipients = [{ path: "/list", optional: false }];
+  const { lists } = await readLists({
+    recipientDelimiter: "-",
+    whitelistRecipients,
+    greylistRecipients: whitelistRecipients,
+    whitelistClients: [],
+    autoWhitelistExcept: [],
+  }, filesOf({ "/list": "user@" }));
+  for (const list of [lists.recipients, lists.greylisted]) {
+    assert.equal(list?.match("user-list@example.org")?.text, "user@");
+    assert.equal(list?.match("user+list@example.org"), undefined);
+  }
+});
 
 /** [list, recipient, the entry that matches or undefined] */
 const CASES: Record<string, [string, string, string | undefined][]> = {

@@ -25,8 +25,9 @@ export interface ListFile {
   readonly optional: boolean;
 }
 
-/** The settings that name lists. */
+/** The settings that name lists, and say how they are meant. */
 export interface ListSettings {
+  readonly recipientDelimiter: string;
   readonly whitelistClients: readonly ListFile[];
   readonly whitelistRecipients: readonly ListFile[];
   readonly greylistRecipients: readonly ListFile[];
@@ -72,12 +73,14 @@ export async function readLists(config: ListSettings, files: ListFiles): Promise
     warnings.push(...found.warnings.map(describeWarning));
     return found.list;
   };
+  const recipientList = (sources: readonly Source[]) =>
+    readRecipientList(sources, config.recipientDelimiter);
   const lists: Lists = {
     clients: await read(config.whitelistClients, readClientList),
-    recipients: await read(config.whitelistRecipients, readRecipientList),
+    recipients: await read(config.whitelistRecipients, recipientList),
     greylisted: config.greylistRecipients.length === 0
       ? undefined
-      : await read(config.greylistRecipients, readRecipientList),
+      : await read(config.greylistRecipients, recipientList),
     neverAutoWhitelisted: await read(config.autoWhitelistExcept, readClientList),
   };
   return { lists, problems, warnings };

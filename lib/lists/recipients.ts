@@ -7,7 +7,7 @@
  *     /^info@.*\.org$/    a regular expression, found anywhere in the address
  *
  * The format is postgrey's (perldoc postgrey, "Whitelists"). An entry for `user` is also one for
- * `user+extension`. The domain of an address is what follows its last `@`; an address without one is
+ * `user+extension`, with whatever recipient-delimiter has in place of the `+`. The domain of an address is what follows its last `@`; an address without one is
  * a user of this host, so `user@` holds it.
  */
 import { lowerCase, splitAddress } from "../identity/triplet.ts";
@@ -28,11 +28,16 @@ const WANTED = "user@domain, user@, a domain, or /regex/";
 const UNKNOWN_TO_DNS =
   "has no domain that DNS could have (is it UTF-8?), and means these very bytes";
 
-/** Reads the files of one list. All that cannot be read comes back, and the rest still works. */
+/**
+ * Reads the files of one list. All that cannot be read comes back, and the rest still works.
+ *
+ * @param delimiters the characters that begin an extension
+ */
 export function* readRecipientList(
   sources: readonly Source[],
+  delimiters = "+",
 ): Reading<Found & { readonly list: RecipientList }> {
-  const list = new Recipients(sources);
+  const list = new Recipients(sources, delimiters);
   return { list, ...yield* readEntries(list.lines, list.patterns, list.add) };
 }
 
@@ -47,9 +52,10 @@ class Recipients implements RecipientList {
   readonly #domains = new Domains((place) => partsOf(this.lines.entry(place)).domain);
   /** How long the listed users are: no other lengths need be looked up. */
   readonly #userLengths = new Set<number>();
+  #longestUser = 0;
   #longestDomain = 0;
 
-  constructor(sources: readonly Source[]) {
+  constructor(sources: readonly Source[], private readonly delimiters: string) {
     this.lines = new Lines(sources);
   }
 
@@ -64,6 +70,7 @@ class Recipients implements RecipientList {
     else {
       this.#addresses.add(`${user}@${domain}`, place);
       this.#userLengths.add(user.length);
+      this.#longestUser = Math.max(this.#longestUser, user.length);
       this.#longestDomain = Math.max(this.#longestDomain, domain.length);
     }
     return /[\x80-\xff]/.test(domain) ? { doubt: UNKNOWN_TO_DNS } : undefined;
@@ -92,16 +99,14 @@ class Recipients implements RecipientList {
     return undefined;
   }
 
-  /** The user itself, and what stands before each `+` that has something behind it. */
+  /** The user itself, and what stands before each delimiter that has something behind it. */
   *#users(user: string): Generator<string> {
     if (user === "") return;
     if (this.#userLengths.has(user.length)) yield user;
-    for (
-      let plus = user.indexOf("+", 1);
-      plus > 0 && plus < user.length - 1;
-      plus = user.indexOf("+", plus + 1)
-    ) {
-      if (this.#userLengths.has(plus)) yield user.slice(0, plus);
+    const end = Math.min(user.length - 2, this.#longestUser);
+    for (let at = 1; at <= end; at++) {
+      const begins = this.delimiters.includes(user.charAt(at));
+      if (begins && this.#userLengths.has(at)) yield user.slice(0, at);
     }
   }
 }
