@@ -33,7 +33,7 @@ export function contradictions(config: Config): string[] {
   return problems;
 }
 
-/** What works, but was hardly meant: a number without a unit is seconds, and days to postgrey. */
+/** What works, but was hardly meant (a number without a unit is seconds, and days to postgrey), or does nothing. */
 export function doubts(config: Config, raw: RawSettings): string[] {
   const warnings: string[] = [];
   const { maxAge, retryWindow, storeTimeout } = config;
@@ -58,6 +58,19 @@ export function doubts(config: Config, raw: RawSettings): string[] {
     warnings.push(
       `${set("store-timeout")} is ${formatDuration(storeTimeout)}: Postfix waits ` +
         `${postfixWaitsSeconds}s for an answer, unless smtpd_policy_service_timeout says otherwise`,
+    );
+  }
+  for (const name of ["ipv4-prefix", "ipv6-prefix"] as const) {
+    if (!raw.has(name) || config.clientIdentity === "network") continue;
+    warnings.push(
+      `${set(name)} counts only with client-identity = network, and for what 0.1.0 has remembered`,
+    );
+  }
+  const earnsBySender = config.autoWhitelistSenders > 0 || config.autoWhitelistDomains > 0;
+  if (config.identifyBy === "client,recipient" && earnsBySender) {
+    warnings.push(
+      `${set("identify-by")} leaves the sender out: no sender and no domain is remembered, ` +
+        `whatever auto-whitelist-senders and auto-whitelist-domains say`,
     );
   }
   return warnings;
