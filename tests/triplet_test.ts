@@ -24,6 +24,7 @@ const networks: [address: string, network: string | undefined][] = [
   ["", undefined],
   ["192.0.2", undefined],
   ["192.0.2.256", undefined],
+  ["010.000.002.001", "10.0.2.0/24"],
   ["0x7f.1", undefined],
   ["3221225985", undefined],
   ["192.0.2.1/24", undefined],
