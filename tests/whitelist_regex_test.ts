@@ -109,3 +109,13 @@ test("a problem is told in one line, with place, entry and what was wanted, esca
   const long = describeProblem({ file: "f", line: 1, text: "x".repeat(5000), wanted: "less" });
   assert.match(long, /^Cannot read f:1: "x{120}\.\.\.", wanted less$/);
 });
+
+test("what the engine says of a pattern is told in printable bytes", async () => {
+  const { problems: [problem] } = await finish(
+    readClientList([{ file: "/list", text: "/\0\x1b\xe9)/" }]),
+  );
+  assert.ok(problem);
+  const told = describeProblem(problem);
+  assert.match(told, /^Cannot read [ -~]+$/);
+  assert.match(told, /unexpected \): `\(\?i\)\\x00\\x1b\\xe9\)`$/);
+});

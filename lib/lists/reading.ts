@@ -58,7 +58,8 @@ export function* readEntries(
 
 /** One line for a log or a terminal: `Cannot read FILE:LINE: "ENTRY", wanted …`. */
 export function describeProblem({ file, line, text, wanted }: Problem): string {
-  return `Cannot read ${file}:${line}: ${quoted(text)}, wanted ${wanted}`;
+  // The engine says what is wrong with a pattern in the pattern's own bytes.
+  return `Cannot read ${file}:${line}: ${quoted(text)}, wanted ${escaped(wanted)}`;
 }
 
 /** The same: `FILE:LINE: "ENTRY" …`. */
@@ -68,9 +69,13 @@ export function describeWarning({ file, line, text, doubt }: Warning): string {
 
 function quoted(text: string): string {
   const shown = text.length > 120 ? text.slice(0, 120) + "..." : text;
-  const escaped = shown.replace(
-    /[^\x20-\x7e]|["\\]/g,
-    (c) => /["\\]/.test(c) ? "\\" + c : "\\x" + c.charCodeAt(0).toString(16).padStart(2, "0"),
+  return `"${escaped(shown.replace(/["\\]/g, "\\$&"))}"`;
+}
+
+/** Bytes that are not printable ASCII as `\xHH`. */
+function escaped(text: string): string {
+  return text.replace(
+    /[\p{Cc}\xa0-\xff]/gu,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );
-  return `"${escaped}"`;
 }
