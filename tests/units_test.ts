@@ -27,6 +27,12 @@ test("a duration is written so that it reads back", () => {
   assert.equal(formatDuration(0.5), "500ms");
 });
 
+test("as many weeks as can be read are written so that they can be read again", () => {
+  const seconds = parseDuration("999999999w");
+  assert.equal(formatDuration(seconds), "999999999w");
+  assert.equal(parseDuration(formatDuration(seconds)), seconds);
+});
+
 test("sizes are bytes, KiB or MiB", () => {
   for (const text of ["65536", "64k", "64 KiB", "64K"]) assert.equal(parseSize(text), 65_536);
   assert.equal(parseSize("1 MiB"), 1024 ** 2);

@@ -26,6 +26,8 @@ export function parseDuration(text: string): number {
 /** The shortest spelling that `parseDuration` reads back as the same number of seconds. */
 export function formatDuration(seconds: number): string {
   if (!Number.isInteger(seconds)) return `${Math.round(seconds * 1000)}ms`;
+  // More days than are read were weeks.
+  if (seconds >= 1e9 * 86_400) return `${seconds / 604_800}w`;
   for (const unit of ["d", "h", "m"]) {
     const size = secondsPerUnit[unit] ?? 1;
     if (seconds !== 0 && seconds % size === 0) return `${seconds / size}${unit}`;
