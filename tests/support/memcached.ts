@@ -116,6 +116,31 @@ export async function startMemcached(
   };
 }
 
+/**
+ * Settles when a memcached that goes by a standing clock knows that it is `now` (UNIX seconds): it looks at the
+ * clock once a second, or when somebody connects, and what is written before that is over too early. A clock
+ * that is set back it notices only when the time that was has come again.
+ */
+export async function untilNoticed({ port }: Memcached, now: number): Promise<void> {
+  const end = performance.now() + 10_000;
+  for (;;) {
+    const socket = net.connect({ host: "127.0.0.1", port });
+    const stats = await new Promise<string>((resolve, reject) => {
+      let text = "";
+      socket.setEncoding("latin1").on("data", (data: string) => {
+        text += data;
+        if (text.endsWith("END\r\n")) resolve(text);
+      });
+      socket.on("error", reject);
+      socket.write("stats\r\n");
+    });
+    socket.destroy();
+    const time = Number(/STAT time (\d+)/.exec(stats)?.[1]);
+    if (time > now - 2) return;
+    if (performance.now() > end) throw new Error(`memcached's time is ${time}, wanted ${now}`);
+  }
+}
+
 /** A stop signal takes effect a moment after it was sent, in each thread for itself. */
 function waitUntilStopped(pid: number): void {
   const end = performance.now() + 1000;

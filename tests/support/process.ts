@@ -27,6 +27,16 @@ export function atEnd(t: Cleanup, fn: () => void | Promise<void>): void {
   });
 }
 
+/** Runs `body`, and then what it has left to be cleaned up: for a part of a test, or for a program. */
+export async function withCleanup<T>(body: (t: Cleanup) => T | Promise<T>): Promise<T> {
+  const ends: (() => void | Promise<void>)[] = [];
+  try {
+    return await body({ after: (end) => void ends.push(end) });
+  } finally {
+    for (const end of ends) await end();
+  }
+}
+
 /** A folder that is gone when the test ends. Mode 0755, so that other users can reach into it. */
 export function tempDir(t: Cleanup, parent: string = os.tmpdir()): string {
   const dir = fs.mkdtempSync(path.join(parent, "greylist-test-"));
