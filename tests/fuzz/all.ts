@@ -1,0 +1,25 @@
+/** Every fuzz target. To add one: make it with `target` (target.ts), and name it here. */
+import { answers, codec } from "./codec.ts";
+import { configurationFiles, spellings, values } from "./config.ts";
+import { clients, names, normalisation, streamsOfMail } from "./identity.ts";
+import { clientLists, recipientLists } from "./lists.ts";
+import { escape, logLines } from "./log.ts";
+import { memcached } from "./memcached.ts";
+import type { Target } from "./target.ts";
+
+export const targets: readonly Target[] = [
+  codec,
+  answers,
+  clientLists,
+  recipientLists,
+  configurationFiles,
+  values,
+  spellings,
+  normalisation,
+  clients,
+  streamsOfMail,
+  names,
+  memcached,
+  escape,
+  logLines,
+];
