@@ -1,0 +1,91 @@
+/** The mails of the model test: few enough that the same ones come again and again. */
+import fc from "fast-check";
+import type { Client, Mail, Party } from "./reference.ts";
+
+const unnamed = (host: string, network: string, ...addresses: string[]): Client[] =>
+  addresses.map((address) => ({ address, name: "unknown", host, network }));
+
+const ofMailers = (host: string, network: string, name: string): Client => ({
+  ...{ address: host, name, host, network },
+  known: { as: "the mailers of example.org", domain: "example.org" },
+});
+
+const clients: readonly Client[] = [
+  ...unnamed("192.0.2.1", "192.0.2.0/24", "192.0.2.1", "::ffff:192.0.2.1"),
+  ...unnamed("192.0.2.200", "192.0.2.0/24", "192.0.2.200"),
+  ...unnamed("2001:db8:0:1::/64", "2001:db8:0:1::/64", "2001:db8:0:1::1", "2001:DB8:0:1:2::1"),
+  ofMailers("198.51.100.7", "198.51.100.0/24", "mail1.example.org"),
+  ofMailers("203.0.113.77", "203.0.113.0/24", "MAIL2.example.org"),
+  // Its name is unknown now and then.
+  ...unnamed("203.0.113.77", "203.0.113.0/24", "203.0.113.77"),
+  {
+    ...{ address: "198.51.100.9", host: "198.51.100.9", network: "198.51.100.0/24" },
+    ...{ name: "heron.b.example", known: { as: "heron.b.example", domain: "b.example" } },
+  },
+  ...unnamed("10.0.0.5", "10.0.0.0/24", "10.0.0.5").map((one) => ({ ...one, earnsNothing: true })),
+  ...unnamed("203.0.113.5", "203.0.113.0/24", "203.0.113.5")
+    .map((one) => ({ ...one, earnsNothing: true })),
+];
+
+const party = (is: string, ...sent: string[]): Party[] => sent.map((each) => ({ sent: each, is }));
+
+const senders: readonly Party[] = [
+  ...party("alice@example.org", "alice@example.org", "Alice+list@Example.org"),
+  ...party("alice@example.org", "prvs=0123456789=alice@example.org"),
+  ...party("bob@example.org", "bob@example.org"),
+  ...party("bounce-#@example.org", "bounce-1@example.org", "bounce-22@example.org"),
+  ...party("kim@b.example", "kim@b.example"),
+  ...party("", ""),
+];
+
+const recipients: readonly Party[] = [
+  ...party("robin@example.com", "robin@example.com", "Robin+x@example.com"),
+  ...party("kim@example.com", "kim@example.com"),
+];
+
+/** Files for the settings of the same names. */
+export const lists = {
+  "whitelist-clients": "mx.friend.example\n",
+  "whitelist-recipients": "postmaster@\n",
+  "auto-whitelist-except": "203.0.113.5\n203.0.113.200\n",
+};
+
+/** A client on auto-whitelist-except that sends none of these mails. */
+export const probingClient = "203.0.113.200";
+
+/** What lets a mail pass before anything is asked. */
+const exemptions: readonly Readonly<Record<string, string>>[] = [
+  { client_name: "mx.friend.example" },
+  { recipient: "postmaster@example.com" },
+  { protocol_state: "DATA" },
+  { sasl_username: "alice" },
+];
+
+export const mails: fc.Arbitrary<Mail> = fc.record({
+  client: fc.constantFrom(...clients),
+  sender: fc.constantFrom(...senders),
+  recipient: fc.constantFrom(...recipients),
+  attributes: fc.oneof(
+    { weight: 20, arbitrary: fc.constant({}) },
+    { weight: 1, arbitrary: fc.constantFrom(...exemptions) },
+  ),
+}).map((mail) => ({ ...mail, exempt: Object.keys(mail.attributes).length > 0 }));
+
+/** The attributes of a request for this mail. */
+export function attributesOf(mail: Mail, transaction: string): Record<string, string> {
+  return {
+    client_address: mail.client.address,
+    client_name: mail.client.name,
+    sender: mail.sender.sent,
+    recipient: mail.recipient.sent,
+    instance: transaction,
+    ...mail.attributes,
+  };
+}
+
+/** For people. */
+export function describeMail({ client, sender, recipient, attributes }: Mail): string {
+  const more = Object.entries(attributes).map(([name, value]) => `, ${name}=${value}`).join("");
+  const from = client.name === "unknown" ? client.address : `${client.name} (${client.address})`;
+  return `${from}: ${sender.sent || "<>"} to ${recipient.sent}${more}`;
+}

@@ -1,0 +1,226 @@
+/**
+ * The rules of doc/design.md ("The decision") and doc/state.md in their plainest form, for the model test to
+ * compare the program with. Nothing here comes from lib/, and it knows no store: a record that is too old does
+ * not count, whether a store still has it or not.
+ *
+ * To change a rule: change `judge`. A mail that depends on more records names them in `recordsOf`.
+ */
+
+/** Who a client is, as a person would say it (mails.ts). */
+export interface Client {
+  /** client_address and client_name. */
+  readonly address: string;
+  readonly name: string;
+  /** What its name says: a host, or the mailers of a domain. */
+  readonly known?: { readonly as: string; readonly domain: string };
+  /** Its whole address, and its network. */
+  readonly host: string;
+  readonly network: string;
+  /** At a private address, or on auto-whitelist-except. */
+  readonly earnsNothing?: boolean;
+}
+
+/** A sender or recipient, as it is sent and whom that means. */
+export interface Party {
+  readonly sent: string;
+  readonly is: string;
+}
+
+export interface Mail {
+  readonly client: Client;
+  readonly sender: Party;
+  readonly recipient: Party;
+  /** Attributes in place of those of an ordinary mail. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Whether a list, the state of the protocol or a login lets it pass. */
+  readonly exempt: boolean;
+}
+
+/** The settings that the rules go by; times in seconds. */
+export interface Settings {
+  readonly delay: number;
+  readonly "retry-window": number;
+  readonly "max-age": number;
+  readonly "auto-whitelist": number;
+  readonly "auto-whitelist-senders": number;
+  readonly "auto-whitelist-domains": number;
+  readonly "client-identity": "name" | "network";
+  readonly "identify-by": "client,sender,recipient" | "client,recipient";
+}
+
+/** What is remembered under a name. Times are UNIX seconds, rounded up. */
+export interface Value {
+  /** Of what waits: since when. */
+  readonly waiting?: number;
+  /** Of anything else: when its use was last written down. */
+  readonly seen?: number;
+  /** Of a domain: its senders that have passed. */
+  readonly senders?: readonly string[];
+  /** Of a client. */
+  readonly counts?: {
+    readonly tried: number;
+    readonly returned: number;
+    readonly halved: number;
+    readonly passes: number;
+  };
+}
+
+/** `defer N`: in N seconds; `header N`: passes, and gets the header that says N; `pass`. */
+export type Answer = string;
+
+export interface Judgement {
+  readonly answer: Answer;
+  /** Undefined: taken away. */
+  readonly writes: ReadonlyMap<string, Value | undefined>;
+}
+
+const anHour = 3600, sevenDays = 7 * 86_400;
+
+/** The names of the records of a mail; those that it has no part in are missing. */
+function names({ client, sender, recipient }: Mail, settings: Settings) {
+  const byName = settings["client-identity"] === "name";
+  const bySender = settings["identify-by"] === "client,sender,recipient";
+  const from = bySender ? sender.is : "anybody";
+  const isNull = from === "";
+  const named = isNull || client.known === undefined ? [] : [client.known.as];
+  const identities = byName ? [...named, client.host] : [client.network];
+  const domain = from.includes("@") ? from.split("@")[1] : undefined;
+  const earns = client.earnsNothing !== true;
+  const ownDomain = byName && client.known !== undefined && client.known.domain === domain;
+  const scope = ownDomain && client.known !== undefined ? client.known.as : client.host;
+  return {
+    from,
+    senders: earns && bySender && settings["auto-whitelist-senders"] === 1 && (byName || !isNull)
+      ? identities.map((identity) => `S ${identity} ${from}`)
+      : [],
+    triplets: identities.map((identity) => `T ${identity} ${from} ${recipient.is}`),
+    domain: earns && domain !== undefined && settings["auto-whitelist-domains"] > 0
+      ? `D ${scope} ${domain}`
+      : undefined,
+    client: earns && settings["auto-whitelist"] > 0 ? `C ${client.host}` : undefined,
+  };
+}
+
+/** The names of the records that the answer to this mail depends on. */
+export function recordsOf(mail: Mail, settings: Settings): readonly string[] {
+  if (mail.exempt) return [];
+  const { senders, triplets, domain, client } = names(mail, settings);
+  return [...senders, ...triplets, domain, client].filter((name) => name !== undefined);
+}
+
+/** Whether the answer does without this record when the store fails just then. */
+export function isOptional(name: string): boolean {
+  return name.startsWith("C ");
+}
+
+/** The answer at `now`, and what is remembered then. */
+export function judge(
+  known: ReadonlyMap<string, Value | undefined>,
+  mail: Mail,
+  now: number,
+  settings: Settings,
+): Judgement {
+  const writes = new Map<string, Value | undefined>();
+  const says = (answer: Answer): Judgement => ({ answer, writes });
+  if (mail.exempt) return says("pass");
+
+  const { delay } = settings;
+  const { from, senders, triplets, domain, client } = names(mail, settings);
+  const rounded = Math.ceil(now);
+  // What is ahead by more than rounding comes from another host's clock, and counts as now.
+  const isAhead = (time: number) => time >= now + 1;
+  const anHourAfter = (time: number) => isAhead(time) || now - time >= anHour;
+  /** A record that still counts. */
+  const live = (name: string | undefined) => {
+    const value = name === undefined ? undefined : known.get(name);
+    return value === undefined || isOver(value, now, settings) ? undefined : value;
+  };
+  const renew = (names: readonly string[]) => {
+    for (const name of names) {
+      const value = live(name);
+      if (value?.seen !== undefined && anHourAfter(value.seen)) {
+        writes.set(name, { ...value, seen: rounded });
+      }
+    }
+  };
+  const comesBack = (tried: number, returned: number) => tried < 20 || returned >= tried / 2;
+  const countForClient = (event: "tried" | "returned") => {
+    if (client === undefined) return;
+    const { counts, seen } = live(client) ?? {};
+    if (counts === undefined || seen === undefined) {
+      if (event === "tried") return;
+      const first = { tried: 1, returned: 1, halved: rounded, passes: 1 };
+      return void writes.set(client, { seen: rounded, counts: first });
+    }
+    let { tried, returned, halved, passes } = counts, last = seen;
+    if (event === "tried") tried++;
+    else {
+      returned = Math.min(returned + 1, tried);
+      if (comesBack(tried, returned) && anHourAfter(seen)) {
+        passes++;
+        last = rounded;
+      }
+    }
+    if (tried >= 1000 || Math.abs(rounded - halved) >= sevenDays) {
+      [tried, returned, halved] = [Math.floor(tried / 2), Math.floor(returned / 2), rounded];
+    }
+    writes.set(client, { seen: last, counts: { tried, returned, halved, passes } });
+  };
+  const begin = () => {
+    for (const name of triplets) writes.set(name, { waiting: rounded });
+    return says(`defer ${delay === 0 ? 0 : Math.ceil(rounded + delay - now)}`);
+  };
+  const takeAwayWaiting = () => {
+    for (const name of triplets) {
+      if (known.get(name)?.waiting !== undefined) writes.set(name, undefined);
+    }
+  };
+
+  const waitingSince = Math.min(...triplets.map((name) => live(name)?.waiting ?? Infinity));
+  const waited = Math.max(0, now - waitingSince);
+  const cameBack = waitingSince !== Infinity && !isAhead(waitingSince) && waited >= delay;
+
+  const trusted = (renewed: readonly string[]) => {
+    renew(renewed);
+    if (!cameBack) return says("pass");
+    takeAwayWaiting();
+    if (client !== undefined) writes.delete(client);
+    countForClient("returned");
+    return says(`header ${Math.floor(waited)}`);
+  };
+  if (senders.some(live)) return trusted(senders);
+  const domainSenders = live(domain)?.senders ?? [];
+  if (domain !== undefined && domainSenders.length >= settings["auto-whitelist-domains"]) {
+    return trusted([domain]);
+  }
+  const earned = live(client)?.counts;
+  if (client !== undefined && earned !== undefined) {
+    const hasEarned = earned.passes >= settings["auto-whitelist"];
+    if (hasEarned && comesBack(earned.tried, earned.returned)) return trusted([client]);
+  }
+  if (triplets.some((name) => live(name)?.seen !== undefined)) {
+    renew(triplets);
+    return says("pass");
+  }
+  if (waitingSince !== Infinity && isAhead(waitingSince)) return begin();
+  if (waitingSince !== Infinity && !cameBack) {
+    return says(`defer ${Math.ceil(waitingSince + delay - now)}`);
+  }
+  if (!cameBack) {
+    countForClient("tried");
+    return begin();
+  }
+  for (const name of senders.length > 0 ? senders : triplets) writes.set(name, { seen: rounded });
+  if (senders.length > 0) takeAwayWaiting();
+  countForClient("returned");
+  if (domain !== undefined && !domainSenders.includes(from)) {
+    writes.set(domain, { seen: rounded, senders: [...domainSenders, from] });
+  }
+  return says(`header ${Math.floor(waited)}`);
+}
+
+/** Whether a value does not count any more at `now`, so that a store may have let go of it. */
+export function isOver({ waiting, seen }: Value, now: number, settings: Settings): boolean {
+  if (waiting !== undefined) return now - waiting > settings["retry-window"];
+  return seen === undefined || now - seen > settings["max-age"];
+}
