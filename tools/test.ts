@@ -27,9 +27,8 @@ const bun = "bun@1.4.5";
 /** What only runs under Deno: the end-to-end suites, which start the program and not its modules. */
 const denoOnly = ["tests/e2e"];
 /** Not run without being asked for: what needs a container engine, what needs libfaketime, what takes minutes. */
-const byRequest = ["container", "faults", "flood", "model", "outcome"].map((name) =>
-  `tests/${name}`
-);
+const byRequest = ["container", "faults", "flood", "model", "old_and_new", "outcome"]
+  .map((folder) => `tests/${folder}`);
 
 interface Counts {
   passed: number;
