@@ -123,7 +123,7 @@ test("without a header there is nothing to prepend", async () => {
 });
 
 for (
-  const state of ["CONNECT", "HELO", "EHLO", "MAIL", "DATA", "END-OF-MESSAGE", "VRFY", "ETRN", ""]
+  const state of ["CONNECT", "HELO", "EHLO", "MAIL", "DATA", "END-OF-MESSAGE", "VRFY", "ETRN"]
 ) {
   test(`in state "${state}" there is nothing to say and nothing is remembered`, async () => {
     const on = scene();
@@ -133,6 +133,16 @@ for (
     assert.deepEqual(on.decisions(), ["greylist new"]);
   });
 }
+
+test("a request without a state, or with an empty one, is one at RCPT", async () => {
+  for (const state of [undefined, ""]) {
+    const on = scene();
+    const asked = request({ protocol_state: state ?? "" });
+    if (state === undefined) asked.delete("protocol_state");
+    assert.equal((await on.policy.answer(asked)).kind, "defer");
+    assert.deepEqual(on.decisions(), ["greylist new"]);
+  }
+});
 
 test("a client that has authenticated is not greylisted", async () => {
   const on = scene();

@@ -128,21 +128,124 @@ test("a request that never ends is too large as soon as it is", () => {
 
 for (
   const [name, bytes] of [
-    ["an empty line alone", "\n"],
-    ["a line without =", "request=smtpd_access_policy\ngarbage\n\n"],
-    ["an attribute without a name", "request=smtpd_access_policy\n=x\n\n"],
+    ["lines without =", "request\ngarbage\n\n"],
+    ["an attribute without a name", "=smtpd_access_policy\n\n"],
     ["another request", "request=junk\n\n"],
     ["a request of no kind", "sender=a@x\n\n"],
-    ["lines that end in CR LF", "request=smtpd_access_policy\r\n\r\n\n\n"],
-    ["SMTP", "EHLO mx.example.org\r\n\n\n"],
+    ["SMTP", "EHLO mx.example.org\r\n\n"],
+    ["HTTP", "GET /?a=b HTTP/1.1\r\nHost: x\r\n\r\n"],
   ] as const
 ) {
-  test(`${name} is no policy request`, () => {
+  test(`${name}: no policy request`, () => {
     const reader = new RequestReader(limit);
     reader.push(bytes);
     assert.throws(() => reader.next(), ProtocolError);
   });
 }
+
+/** As some client writes what Postfix would write as `encode`. */
+const lineOf = fc.constantFrom("\n", "\r\n");
+const junk = fc.constantFrom("", "check_policy\n", "=\n", "=x\n", "a line of no use\n");
+
+test("requests of clients that are no smtpd mean what smtpd's mean, wherever the bytes are cut", () => {
+  // CR at the end of a value cannot be told from one that belongs to the line.
+  const withoutCr = attributes.map((pairs) =>
+    pairs.map(([name, value]): [string, string] => [name, value.replace(/\r+$/, "")])
+  );
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(withoutCr, lineOf, junk, fc.array(lineOf)), { minLength: 1, maxLength: 4 }),
+      fc.array(fc.nat(), { maxLength: 12 }),
+      (requests, cuts) => {
+        const bytes = requests.map(([pairs, line, junk, empty]) =>
+          empty.join("") + (junk + encode(pairs)).replaceAll("\n", line)
+        );
+        const read = readInPieces(bytes.join(""), cuts);
+        assert.deepEqual(
+          read.map((request) => [...request]),
+          requests.map(([pairs]) => pairs),
+        );
+      },
+    ),
+  );
+});
+
+test("bytes of no meaning neither get an answer nor break the reader, wherever they are cut", () => {
+  const piece = fc.oneof(
+    fc.constantFrom("\n", "\r\n", "\r", "=", "request=smtpd_access_policy", "a=b\n", "\n\n"),
+    byteText({ maxLength: 5 }),
+  );
+  const readOrRefuse = (bytes: string, cuts: readonly number[]) => {
+    const reader = new RequestReader(200);
+    const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length];
+    const read: [string, string][][] = [];
+    let from = 0;
+    try {
+      for (const end of ends.sort((a, b) => a - b)) {
+        reader.push(bytes.slice(from, end));
+        from = end;
+        // One at a time: what was read before an error counts.
+        for (let next = reader.next(); next !== undefined; next = reader.next()) {
+          read.push([...next]);
+        }
+      }
+    } catch (error) {
+      assert.ok(error instanceof ProtocolError);
+    }
+    return read;
+  };
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 60 }), fc.array(fc.nat(), { maxLength: 12 }), (
+      pieces,
+      cuts,
+    ) => {
+      const bytes = pieces.join("");
+      assert.deepEqual(readOrRefuse(bytes, cuts), readOrRefuse(bytes, []));
+    }),
+  );
+});
+
+test("a CR at the end of a value stays where the lines end in LF", () => {
+  const [request] = readInPieces(encode(policyRequest(["sender", "a@x\r"], ["size", "\r"])), []);
+  assert.equal(request?.get("sender"), "a@x\r");
+  assert.equal(request?.get("size"), "\r");
+});
+
+test("what Perl makes of a reference is empty, what only looks like one is not", () => {
+  for (const type of ["ARRAY", "HASH", "SCALAR", "CODE", "REF", "GLOB"]) {
+    for (const line of ["\n", "\r\n"]) {
+      const bytes = encode(policyRequest(["sasl_username", `${type}(0x55d0c8a2f1e8)`]));
+      const [request] = readInPieces(bytes.replaceAll("\n", line), []);
+      assert.equal(request?.get("sasl_username"), "");
+    }
+  }
+  for (const value of ["ARRAY(0x)", "ARRAY(0xAG)", "array(0x1)", "ARRAY(0x1)@x", "xARRAY(0x1)"]) {
+    const [request] = readInPieces(encode(policyRequest(["sender", value])), []);
+    assert.equal(request?.get("sender"), value);
+  }
+});
+
+test("empty lines count for the size of the request that they come before", () => {
+  const bytes = encode(policyRequest());
+  const reader = new RequestReader(bytes.length + 10);
+  for (let n = 0; n < 3; n++) {
+    reader.push("\n".repeat(10));
+    assert.equal(reader.next(), undefined);
+    assert.equal(reader.pendingBytes, 0);
+    reader.push(bytes);
+    assert.notEqual(reader.next(), undefined);
+  }
+  reader.push("\r\n\n\r\n\r\n\r\n\r\n" + bytes);
+  assert.throws(() => reader.next(), ProtocolError);
+});
+
+test("empty lines that never end are too large as soon as they are", () => {
+  const reader = new RequestReader(100);
+  reader.push("\n".repeat(100));
+  assert.equal(reader.next(), undefined);
+  reader.push("\n");
+  assert.throws(() => reader.next(), ProtocolError);
+});
 
 test("what is wrong with a request is told without quoting the peer", () => {
   const reader = new RequestReader(limit);

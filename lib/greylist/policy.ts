@@ -2,7 +2,7 @@
  * One request in, one action out. The one place that knows the order of the rules, what a store that fails
  * means for the mail, and what time it is.
  *
- * 1. A state other than RCPT, or a client that has authenticated: nothing to say.
+ * 1. A state that is neither RCPT nor missing, or a client that has authenticated: nothing to say.
  * 2. Whitelisted clients and recipients, and recipients that are not to be greylisted: pass. It earns
  *    nothing: only mail that waited and came back proves anything.
  * 3. A client address that is none: pass, logged.
@@ -85,7 +85,10 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
   return { answer };
 
   async function answer(request: PolicyRequest): Promise<Action> {
-    if (request.get("protocol_state") !== "RCPT") return nothingToSay(request, "not at RCPT");
+    // Without a state it is RCPT, as for postgrey, sqlgrey and Postfix's greylist.pl.
+    if ((request.get("protocol_state") || "RCPT") !== "RCPT") {
+      return nothingToSay(request, "not at RCPT");
+    }
     if (request.get("sasl_username")) return nothingToSay(request, "authenticated client");
     const now = parts.now();
     try {

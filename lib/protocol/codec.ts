@@ -10,12 +10,18 @@
  *   values contain "=", CR, U+0085 and anything else but NUL and LF.
  * - Unknown attributes are kept, missing ones are missing; of duplicates the last counts.
  * - A request may arrive in any pieces, and several may arrive at once.
+ * - Some clients are no smtpd, and postgrey answers them: empty lines before a request and lines that are
+ *   no attribute are skipped; a request whose own line ends in CR LF has no CR at the end of any line;
+ *   what Perl prints for a reference (postfwd, for an empty attribute) is empty.
  * - What cannot be a request is a ProtocolError. The rest of that connection is then meaningless, and
  *   the protocol wants no reply to it: log and disconnect.
  * - A reply that Postfix would take wrongly (SMTPD_POLICY_README, access(5)) cannot be encoded: an empty
  *   action or a bare number would mean "permit", a colon in the first word or a leading blank is a
  *   configuration error to it, and a line break would end the reply early.
  */
+
+/** The value of the attribute `request` that smtpd sends; there is no other. */
+const requestName = "smtpd_access_policy";
 
 /** The attributes of one request, as byte strings. */
 export type PolicyRequest = ReadonlyMap<string, string>;
@@ -30,9 +36,11 @@ export class RequestReader {
   #buffer = "";
   /** Where in the buffer the search for the end of the request goes on. */
   #searchFrom = 0;
+  /** The bytes of empty lines that were skipped since the last request. */
+  #skipped = 0;
   readonly #maxRequestSize: number;
 
-  /** @param maxRequestSize bytes that one request may have, with its final empty line */
+  /** @param maxRequestSize bytes that one request may have, with all empty lines around it */
   constructor(maxRequestSize: number) {
     this.#maxRequestSize = maxRequestSize;
   }
@@ -49,34 +57,67 @@ export class RequestReader {
 
   /** The next whole request, or undefined until more has arrived. Throws ProtocolError. */
   next(): PolicyRequest | undefined {
-    if (this.#buffer.startsWith("\n")) throw new ProtocolError("request without attributes");
-    const end = this.#buffer.indexOf("\n\n", this.#searchFrom);
-    const size = end === -1 ? this.#buffer.length : end + 2;
-    if (size > this.#maxRequestSize) {
+    this.#skipEmptyLines();
+    const end = endOfRequest(this.#buffer, this.#searchFrom);
+    if (this.#skipped + (end ?? this.#buffer.length) > this.#maxRequestSize) {
       throw new ProtocolError(`request of more than ${this.#maxRequestSize} bytes`);
     }
-    if (end === -1) {
-      this.#searchFrom = Math.max(0, this.#buffer.length - 1);
+    if (end === undefined) {
+      // The end may have arrived in part: LF, or LF CR.
+      this.#searchFrom = Math.max(0, this.#buffer.length - 2);
       return undefined;
     }
-    const request = parseAttributes(this.#buffer.slice(0, end));
-    this.#buffer = this.#buffer.slice(end + 2);
+    const request = parseRequest(this.#buffer.slice(0, end));
+    this.#buffer = this.#buffer.slice(end);
     this.#searchFrom = 0;
-    if (request.get("request") !== "smtpd_access_policy") {
-      throw new ProtocolError("request is not smtpd_access_policy");
-    }
+    this.#skipped = 0;
     return request;
+  }
+
+  #skipEmptyLines(): void {
+    const buffer = this.#buffer;
+    let length = 0;
+    for (;;) {
+      if (buffer.startsWith("\n", length)) length += 1;
+      else if (buffer.startsWith("\r\n", length)) length += 2;
+      else break;
+    }
+    if (length === 0) return;
+    this.#buffer = buffer.slice(length);
+    this.#skipped += length;
+    this.#searchFrom = 0;
   }
 }
 
-function parseAttributes(text: string): PolicyRequest {
+/** Where the empty line behind a request ends; undefined if there is none yet. */
+function endOfRequest(buffer: string, from: number): number | undefined {
+  const end = /\n\r?\n/g;
+  end.lastIndex = from;
+  return end.test(buffer) ? end.lastIndex : undefined;
+}
+
+function parseRequest(text: string): PolicyRequest {
   const attributes = new Map<string, string>();
   for (const line of text.split("\n")) {
     const equals = line.indexOf("=");
-    if (equals < 1) throw new ProtocolError(`line ${attributes.size + 1} is not name=value`);
-    attributes.set(line.slice(0, equals), line.slice(equals + 1));
+    if (equals > 0) attributes.set(line.slice(0, equals), attributeValue(line.slice(equals + 1)));
+  }
+  if (attributes.get("request") === `${requestName}\r`) {
+    for (const [name, value] of attributes) {
+      attributes.set(name, attributeValue(value.replace(/\r$/, "")));
+    }
+  }
+  if (attributes.get("request") !== requestName) {
+    throw new ProtocolError(`request is not ${requestName}`);
   }
   return attributes;
+}
+
+/** What Perl prints for a reference has an address in it, and is nobody's name. */
+function attributeValue(text: string): string {
+  return text.endsWith(")") && /^(?:ARRAY|HASH|SCALAR|REF|CODE|GLOB)\(0x[0-9a-f]+\)$/.test(text)
+    ? ""
+    : text;
 }
 
 /** What Postfix is to do, as access(5) has it: a keyword and, behind it, what the keyword takes. */

@@ -420,6 +420,13 @@ const requests: Case[] = [
     ],
   },
   {
+    title: "a request without a state",
+    steps: [
+      [0, { protocol_state: undefined }, "defer 300"],
+      [1, { protocol_state: "" }, "defer 299"],
+    ],
+  },
+  {
     title: "a client that has authenticated",
     difference: "Authenticated clients are not greylisted",
     steps: [[0, { sasl_username: "somebody" }, "pass", "defer 300"]],
