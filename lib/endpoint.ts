@@ -47,3 +47,9 @@ export function formatEndpoint(endpoint: Endpoint): string {
   const host = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
   return `inet:${host}:${endpoint.port}`;
 }
+
+/** Which wildcard address a host is, in whatever spelling; undefined for all others. */
+export function wildcard(host: string): "::" | "0.0.0.0" | undefined {
+  if (/^[0:]*:[0:]*$/.test(host)) return "::";
+  return /^0+(?:\.0+){0,3}$/.test(host) ? "0.0.0.0" : undefined;
+}

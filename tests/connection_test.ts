@@ -7,7 +7,12 @@ import type { Action } from "../lib/protocol/codec.ts";
 import { recordingLog, scene } from "./support/policy.ts";
 
 /** A connection whose other end is this test. */
-function connect(policy: Policy, log = recordingLog(), maxRequestSize = 64 * 1024) {
+function connect(
+  policy: Policy,
+  log = recordingLog(),
+  maxRequestSize = 64 * 1024,
+  now: () => number = () => 0,
+) {
   const sent: string[] = [], calls: string[] = [];
   const connection = new Connection({
     name: "peer",
@@ -15,7 +20,7 @@ function connect(policy: Policy, log = recordingLog(), maxRequestSize = 64 * 102
     pause: () => void calls.push("pause"),
     resume: () => void calls.push("resume"),
     end: () => void calls.push("end"),
-  }, { policy: () => policy, log: log.log, maxRequestSize, now: () => 0 });
+  }, { policy: () => policy, log: log.log, maxRequestSize, now });
   return { connection, sent, calls, events: log.events };
 }
 
@@ -151,4 +156,77 @@ test("input that ends within a request is told", async () => {
   await settle();
   assert.deepEqual(calls.at(-1), "end");
   assert.deepEqual(events, [["protocolError", "peer", "ended after 28 bytes of a request"]]);
+});
+
+test("one that sends many requests at once lets the event loop go on between them", async () => {
+  const policy = { answer: () => Promise.resolve({ kind: "dunno" } as const) };
+  let now = 0;
+  const { connection, sent } = connect(policy, undefined, undefined, () => now += 0.1);
+  connection.receive(rcpt.repeat(1000));
+  // Without that, all would be answered before any timer, or any other connection, gets its turn.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.ok(sent.length > 0 && sent.length < 1000, `${sent.length} of 1000 are answered`);
+  assert.ok(connection.busy);
+  while (connection.busy) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(sent.length, 1000);
+});
+
+test("one that goes away while the others have their turn is not answered any more", async () => {
+  let asked = 0;
+  const answer = () => (asked++, Promise.resolve({ kind: "dunno" } as const));
+  let now = 0;
+  const { connection } = connect({ answer }, undefined, undefined, () => now += 0.1);
+  connection.receive(rcpt.repeat(1000));
+  await settle();
+  connection.abort();
+  const before = asked;
+  while (connection.busy) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(asked, before);
+});
+
+test("one that is to end when it is quiet ends at the second look that finds nothing", async () => {
+  const { policy, waiting } = manualPolicy();
+  const { connection, sent, calls } = connect(policy);
+  connection.endWhenQuiet(false);
+  connection.receive(rcpt);
+  await settle();
+  for (let look = 0; look < 3; look++) connection.endWhenQuiet(false);
+  waiting.shift()?.({ kind: "dunno" });
+  await settle();
+  assert.equal(sent.length, 1);
+  connection.endWhenQuiet(false);
+  assert.deepEqual(calls, ["resume"]);
+  connection.endWhenQuiet(false);
+  assert.deepEqual(calls, ["resume", "end"]);
+});
+
+test("one that is to end soon does not wait for quiet, but for what it has held back", async () => {
+  const { policy, waiting } = manualPolicy();
+  const asking = connect(policy);
+  asking.connection.receive(rcpt);
+  asking.connection.endWhenQuiet(true);
+  await settle();
+  waiting.shift()?.({ kind: "dunno" });
+  await settle();
+  assert.deepEqual([asking.sent.length, asking.calls], [1, ["end"]]);
+
+  const flooding = connect(policy);
+  flooding.connection.receive(rcpt);
+  flooding.connection.receive(rcpt);
+  flooding.connection.endWhenQuiet(true);
+  for (let answered = 0; answered < 2; answered++) {
+    await settle();
+    waiting.shift()?.({ kind: "dunno" });
+  }
+  await settle();
+  flooding.connection.endWhenQuiet(true);
+  assert.deepEqual(flooding.calls, ["pause", "resume"]);
+  // What was in its socket comes now.
+  flooding.connection.receive(rcpt);
+  await settle();
+  waiting.shift()?.({ kind: "dunno" });
+  await settle();
+  flooding.connection.endWhenQuiet(true);
+  flooding.connection.endWhenQuiet(true);
+  assert.deepEqual([flooding.sent.length, flooding.calls.at(-1)], [3, "end"]);
 });

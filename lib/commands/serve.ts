@@ -22,7 +22,7 @@ import { standardErrorIsPostfix, tell } from "./terminal.ts";
 /** How long, in milliseconds, requests in flight may take after SIGTERM: well under 5 s in all. */
 const shutdownMilliseconds = 4000;
 
-/** Serves until the peer or a signal ends it. Gives 1 when it cannot start. */
+/** Serves until the peer or a signal ends it. Gives 1 when it cannot start or go on. */
 export async function serve({ line, env, exit }: Given): Promise<number> {
   const everything = () => load({ flags: line, env, ...files });
   const loaded = await everything();
@@ -71,7 +71,7 @@ async function openLogOf(
   return openLog(destination, { threshold, format, onFailure, now: () => performance.now() });
 }
 
-/** Serves in the mode that is set. Rejects when it cannot start. */
+/** Serves in the mode that is set. Rejects when it cannot start, and when it cannot go on. */
 async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void> {
   const { config } = setup;
   // Before anything is opened, so that a signal finds what it is to end.
@@ -103,9 +103,11 @@ async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void
       policy = createPolicy(policyOptions(next), parts);
     });
     log.listening(daemon.endpoints.map(formatEndpoint), store.name, trialHint(config, daemon));
-    log.stopping(await signals.stop);
+    const reason = await Promise.race([signals.stop, daemon.lost]);
+    if (typeof reason === "string") log.stopping(reason);
     stopReloading();
     await daemon.shutdown(shutdownMilliseconds);
+    if (typeof reason !== "string") throw reason;
     log.stopped();
   } finally {
     await store.close();

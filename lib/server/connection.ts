@@ -5,11 +5,13 @@
  * written, and after a broken request nothing at all: the connection is closed and the log says why.
  *
  * What arrives while a request is being answered waits; the peer is asked to pause meanwhile, so that one
- * that floods waits in its own socket and not in our memory.
+ * that floods waits in its own socket and not in our memory. Nor does it keep the others waiting: what is
+ * answered from memory never waits for anything, so from time to time this waits for the sake of the others.
  */
 import type { Log } from "../log/log.ts";
 import type { Policy } from "../greylist/policy.ts";
 import { encodeAction, ProtocolError, RequestReader } from "../protocol/codec.ts";
+import { nextTurn } from "./turns.ts";
 
 /** The other end, whatever carries it. */
 export interface Peer {
@@ -31,6 +33,12 @@ export interface ConnectionOptions {
   readonly now: () => number;
 }
 
+/**
+ * How long, in milliseconds, a connection may go from one request to the next without letting the others in.
+ * smtpd sends one at a time, and never comes near it.
+ */
+const turnMilliseconds = 8;
+
 export class Connection {
   readonly #peer: Peer;
   readonly #options: ConnectionOptions;
@@ -40,6 +48,11 @@ export class Connection {
   /** The policy is at work: the peer waits for us, and not we for the peer. */
   #deciding = false;
   #lastProgress: number;
+  /** Since the last look: bytes have arrived; the peer was asked to pause, so that more may be in its socket. */
+  #heard = false;
+  #heldBack = false;
+  /** Looks in a row that found nothing to do. */
+  #quietLooks = 0;
 
   constructor(peer: Peer, options: ConnectionOptions) {
     this.#peer = peer;
@@ -65,14 +78,30 @@ export class Connection {
   receive(bytes: string): void {
     if (this.#state === "closed") return;
     this.#reader.push(bytes);
-    if (this.#busy) this.#peer.pause();
-    else void this.#answerAll();
+    this.#heard = true;
+    if (!this.#busy) void this.#answerAll();
+    else {
+      this.#heldBack = true;
+      this.#peer.pause();
+    }
   }
 
   /** Nothing more will arrive: what has arrived is answered, then the connection ends. */
   finish(): void {
     if (this.#state === "open") this.#state = "ending";
     if (!this.#busy) this.#close();
+  }
+
+  /**
+   * Ends the connection once all that has arrived is answered. What is in the peer's socket cannot be seen, so
+   * this has to be called again and again, a few turns of the event loop apart: when two calls in a row find
+   * nothing new, there was nothing. With `soon` no new requests are waited for, only those that were held back.
+   */
+  endWhenQuiet(soon: boolean): void {
+    this.#quietLooks = this.#heard || this.#busy ? 0 : this.#quietLooks + 1;
+    if (this.#quietLooks >= 2 || (soon && !this.#heldBack)) this.finish();
+    this.#heard = false;
+    this.#heldBack &&= this.#busy;
   }
 
   /** The carrier is gone: nothing more is sent. */
@@ -83,10 +112,16 @@ export class Connection {
   /** Never rejects. */
   async #answerAll(): Promise<void> {
     this.#busy = true;
+    let turnBegan = this.#options.now();
     try {
       for (;;) {
         const request = this.#reader.next();
         if (request === undefined) break;
+        if (this.#lastProgress - turnBegan >= turnMilliseconds) {
+          await nextTurn();
+          turnBegan = this.#options.now();
+          if (this.#state === "closed") return;
+        }
         this.#deciding = true;
         const action = await this.#options.policy().answer(request);
         this.#deciding = false;

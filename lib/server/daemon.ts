@@ -1,20 +1,20 @@
 /**
- * Mode daemon: listeners, the connections that live on them, and an end in good order.
+ * Mode daemon: the connections on all listeners, and an end in good order.
  *
  * - A connection that completes no request within idle-timeout is closed: a peer that trickles bytes is
  *   no better than one that sends none.
- * - No more connections are taken than there are descriptors for, whatever max-connections says: a
- *   listener that runs out of them never recovers in some runtimes (Deno 2.9).
- * - At max-connections the connection that has been idle longest makes room, because closing one between
- *   two requests costs smtpd nothing; only when all are at work is a new one refused.
- * - `shutdown` answers what has arrived, and gives up on it after a while.
- * - A unix socket's file is usable by everyone: who may reach it is what its folder is for. A stale one is
- *   replaced, one with a living server behind it is an error. It is removed at the end.
+ * - At max-connections, or at what there are descriptors for, the connection that has been idle longest makes
+ *   room, because closing one between two requests costs smtpd nothing; only when all are at work is a new one
+ *   refused.
+ * - `shutdown` answers what has arrived, also what has not been read or accepted yet; and gives up on it after
+ *   a while.
  */
-import * as fs from "node:fs";
 import * as net from "node:net";
 import { Connection, type ConnectionOptions, type Peer, PeerGone } from "./connection.ts";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import { Watch } from "./hearing.ts";
+import { listenOnAll } from "./listener.ts";
+import { backlogOf, findRoom } from "./room.ts";
 
 export interface DaemonOptions extends ConnectionOptions {
   readonly listen: readonly Endpoint[];
@@ -26,36 +26,43 @@ export interface DaemonOptions extends ConnectionOptions {
 export interface Daemon {
   /** Where it listens, with the ports that were really taken. */
   readonly endpoints: readonly Endpoint[];
-  /** Accepts nothing more, lets what is in flight finish, for at most `milliseconds`. */
+  /** Settles, with the reason, when connections cannot be accepted any more. */
+  readonly lost: Promise<Error>;
+  /** Accepts nothing more, lets what has arrived be answered, for at most `milliseconds`. */
   shutdown(milliseconds: number): Promise<void>;
 }
 
+/** Between two looks for what may still arrive, in milliseconds: a few turns of the event loop. */
+const lookMilliseconds = 25;
+
+/** After so many looks all has been read that had arrived before them, but for what was held back. */
+const readLooks = 10;
+
 /** Starts listening on every endpoint; rejects, with none left open, when one cannot be had. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const maxConnections = affordableConnections(options.maxConnections);
+  const { log } = options;
+  const room = findRoom(options.maxConnections), maxConnections = room.connections;
   if (maxConnections < options.maxConnections) {
-    options.log.fewDescriptors(options.maxConnections, maxConnections);
+    log.fewDescriptors(options.maxConnections, maxConnections);
   }
   const live = new Map<Connection, net.Socket>();
-  const servers: Listener[] = [];
-  let onEmpty = () => {};
-
-  try {
-    for (const endpoint of options.listen) servers.push(await listen(endpoint, accept));
-  } catch (error) {
-    servers.forEach(close);
-    throw error;
-  }
-  for (const { server, endpoint } of servers) {
-    server.on("error", (error) => options.log.acceptError(formatEndpoint(endpoint), error.message));
-  }
+  const lost = Promise.withResolvers<Error>();
+  const acceptError = (endpoint: Endpoint, problem: string) =>
+    log.acceptError(formatEndpoint(endpoint), problem);
+  const watch = new Watch({ acceptError, lost: lost.resolve });
+  const { listeners, endpoints } = await listenOnAll(options.listen, {
+    backlog: backlogOf(room.queue, options.listen.length),
+    accept,
+    acceptError,
+  });
+  watch.start(listeners);
   const sweep = setInterval(closeIdle, Math.min(options.idleTimeoutMilliseconds, 1000));
 
-  return { endpoints: servers.map(({ endpoint }) => endpoint), shutdown };
+  return { endpoints, lost: lost.promise, shutdown };
 
   function accept(socket: net.Socket): void {
-    if (live.size >= maxConnections && !makeRoom()) {
-      options.log.tooManyConnections(maxConnections);
+    if (live.size >= maxConnections + watch.probes && !makeRoom()) {
+      log.tooManyConnections(maxConnections);
       socket.destroy();
       return;
     }
@@ -66,11 +73,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     socket.setEncoding("latin1");
     socket.on("data", (bytes: string) => connection.receive(bytes));
     socket.on("end", () => connection.finish());
-    socket.on("error", (error) => options.log.connectionError(peer.name, error.message));
+    socket.on("error", (error) => log.connectionError(peer.name, error.message));
     socket.on("close", () => {
       connection.abort();
       live.delete(connection);
-      if (live.size === 0) onEmpty();
     });
   }
 
@@ -93,7 +99,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const latest = options.now() - options.idleTimeoutMilliseconds;
     for (const [connection, socket] of live) {
       if (connection.lastProgress > latest) continue;
-      options.log.idleTimeout(nameOf(socket));
+      log.idleTimeout(nameOf(socket));
       // Also one that is busy: it does not take its replies.
       socket.destroy();
     }
@@ -101,107 +107,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   async function shutdown(milliseconds: number): Promise<void> {
     clearInterval(sweep);
-    servers.forEach(close);
-    if (live.size === 0) return;
-    const empty = new Promise<void>((resolve) => onEmpty = resolve);
-    for (const connection of live.keys()) connection.finish();
-    const timer = setTimeout(() => {
-      for (const socket of live.values()) socket.destroy();
-      onEmpty();
-    }, milliseconds);
-    await empty;
-    clearTimeout(timer);
-  }
-}
-
-/**
- * As long a queue as the kernel allows (it clamps to somaxconn). Deno 2.6 takes the number for the most
- * connections that there will ever be, and stops accepting there.
- */
-const backlog = 2 ** 29;
-
-interface Listener {
-  readonly server: net.Server;
-  readonly endpoint: Endpoint;
-  /** The inode of the unix socket's file. */
-  readonly inode?: number;
-}
-
-async function listen(endpoint: Endpoint, accept: (socket: net.Socket) => void): Promise<Listener> {
-  // Half-open: a peer that has sent its last request still gets the answers.
-  const server = net.createServer({ allowHalfOpen: true }, accept);
-  try {
-    if (endpoint.kind === "unix") await removeStale(endpoint.path);
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      const { kind } = endpoint;
-      const where = kind === "unix" ? { path: endpoint.path } : endpoint;
-      server.listen({ ...where, backlog }, () => (server.off("error", reject), resolve()));
-    });
-  } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
-    throw new Error(`Cannot listen on ${formatEndpoint(endpoint)}: ${problem}`);
-  }
-  if (endpoint.kind === "unix") {
-    fs.chmodSync(endpoint.path, 0o666);
-    return { server, endpoint, inode: fs.statSync(endpoint.path).ino };
-  }
-  const address = server.address();
-  const port = address !== null && typeof address === "object" ? address.port : endpoint.port;
-  return { server, endpoint: { ...endpoint, port } };
-}
-
-/** Removes the socket file that a server left behind. Rejects when a server still answers on it. */
-async function removeStale(path: string): Promise<void> {
-  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return;
-  if (!stats.isSocket()) throw new Error(`${path} is there, and is no socket`);
-  const living = await new Promise<boolean>((resolve, reject) => {
-    const probe = net.connect({ path });
-    probe.once("connect", () => (probe.destroy(), resolve(true)));
-    probe.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ECONNREFUSED" || error.code === "ENOENT") resolve(false);
-      else reject(error);
-    });
-  });
-  if (living) throw new Error("another server is listening there");
-  fs.rmSync(path, { force: true });
-}
-
-/** Stops listening, at once. What `close` calls back when is not to be relied on (Deno 2.6 miscounts). */
-function close({ server, endpoint, inode }: Listener): void {
-  // The file may be another server's by now: one that was started while we were stopping.
-  if (endpoint.kind === "unix") {
-    const current = fs.lstatSync(endpoint.path, { throwIfNoEntry: false });
-    if (current !== undefined && current.ino !== inode) {
-      // Nobody can reach us any more. Bun's close() would remove that other server's file.
-      server.unref();
-      return;
+    watch.stop();
+    const end = options.now() + milliseconds;
+    for (let look = 1; live.size > 0 || look <= 2; look++) {
+      await new Promise((resolve) => setTimeout(resolve, lookMilliseconds));
+      // Not at once: those that the kernel has let in are accepted first.
+      if (look === 2) listeners.forEach((listener) => listener.close());
+      for (const connection of live.keys()) connection.endWhenQuiet(look > readLooks);
+      if (options.now() >= end) break;
     }
-    fs.rmSync(endpoint.path, { force: true });
-  }
-  server.close();
-}
-
-/** Descriptors for the store, the log, files that are read anew, and connections about to be refused. */
-const reservedDescriptors = 64;
-
-/**
- * How many connections, up to `wanted`, the process has descriptors for. Found out by taking them for a
- * moment: there is no getrlimit(2) in any runtime, and Deno does not let us read it from /proc.
- */
-function affordableConnections(wanted: number): number {
-  const taken: number[] = [];
-  try {
-    while (taken.length < wanted + reservedDescriptors) taken.push(fs.openSync("/dev/null", "r"));
-    return wanted;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // Otherwise there is no /dev/null here, and max-connections alone has to be right.
-    const outOfThem = code === "EMFILE" || code === "ENFILE";
-    return outOfThem ? Math.max(1, taken.length - reservedDescriptors) : wanted;
-  } finally {
-    for (const descriptor of taken) fs.closeSync(descriptor);
+    for (const socket of live.values()) socket.destroy();
   }
 }
 

@@ -85,7 +85,10 @@ test("in spawn mode, too, and the last line before the exit is there", async (t)
     assert.equal(spawned.client.received(), dunno);
     const received = () => target.startsWith("file:") ? read(file) : syslog.received();
     if (underBun && target.startsWith("syslog:")) continue;
-    await waitFor("the lines", () => /closed stdin: line 1 is not name=value/.test(received()));
+    await waitFor(
+      "the lines",
+      () => /closed stdin: request is not smtpd_access_policy/.test(received()),
+    );
     assert.match(received(), /action=pass, reason=store failure/);
   }
 });
@@ -232,7 +235,9 @@ test("as JSON every line is one object, with the same fields", async (t) => {
     assert.match(object["@timestamp"], /^\d{4}-\d\d-\d\dT/);
     assert.match(object.level, /^(INFO|WARN)/);
   }
-  assert.ok(objects.some(({ message }) => /closed .*line 1 is not name=value/.test(message)));
+  assert.ok(
+    objects.some(({ message }) => /closed .*request is not smtpd_access_policy/.test(message)),
+  );
   assert.match(objects.at(-1).message, /stopped/);
 });
 
@@ -526,7 +531,7 @@ test("the level decides what is said; none says nothing", async (t) => {
   assert.equal(await quiet.running.stop(), 0);
   assert.match(
     quiet.running.stderr(),
-    /^(?:\S+ greylist\[\d+\]: )?closed [^\n]*: line 1 is not name=value\n$/,
+    /^(?:\S+ greylist\[\d+\]: )?closed [^\n]*: request is not smtpd_access_policy\n$/,
   );
 
   const loud = await startDaemon(t, ["--log-level", "debug", ...store]);
