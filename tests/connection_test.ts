@@ -171,6 +171,21 @@ test("one that sends many requests at once lets the event loop go on between the
   assert.equal(sent.length, 1000);
 });
 
+test("a flood that comes in pieces has one turn for all of them, one request at a time has its own", async () => {
+  const policy = { answer: () => Promise.resolve({ kind: "dunno" } as const) };
+  for (const [requests, lets] of [[3, true], [1, false]] as const) {
+    let now = 0;
+    const { connection } = connect(policy, undefined, undefined, () => now += 0.1);
+    for (let piece = 0; piece < 100 && !connection.busy; piece++) {
+      connection.receive(rcpt.repeat(requests));
+      // No timer, and nothing else, gets its turn here.
+      for (let n = 0; n < 100; n++) await Promise.resolve();
+    }
+    assert.equal(connection.busy, lets);
+    while (connection.busy) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+});
+
 test("one that goes away while the others have their turn is not answered any more", async () => {
   let asked = 0;
   const answer = () => (asked++, Promise.resolve({ kind: "dunno" } as const));

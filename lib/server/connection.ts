@@ -34,8 +34,8 @@ export interface ConnectionOptions {
 }
 
 /**
- * How long, in milliseconds, a connection may go from one request to the next without letting the others in.
- * smtpd sends one at a time, and never comes near it.
+ * How long, in milliseconds, a peer that does not wait for its answers is served without letting the others in.
+ * smtpd sends one request at a time, and never comes near it.
  */
 const turnMilliseconds = 8;
 
@@ -48,6 +48,8 @@ export class Connection {
   /** The policy is at work: the peer waits for us, and not we for the peer. */
   #deciding = false;
   #lastProgress: number;
+  /** How long the present turn has lasted, in milliseconds. */
+  #turn = 0;
   /** Since the last look: bytes have arrived; the peer was asked to pause, so that more may be in its socket. */
   #heard = false;
   #heldBack = false;
@@ -112,16 +114,17 @@ export class Connection {
   /** Never rejects. */
   async #answerAll(): Promise<void> {
     this.#busy = true;
-    let turnBegan = this.#options.now();
+    let answered = 0;
     try {
-      for (;;) {
+      for (;; answered++) {
         const request = this.#reader.next();
         if (request === undefined) break;
-        if (this.#lastProgress - turnBegan >= turnMilliseconds) {
+        if (this.#turn >= turnMilliseconds) {
           await nextTurn();
-          turnBegan = this.#options.now();
+          this.#turn = 0;
           if (this.#state === "closed") return;
         }
+        const began = this.#options.now();
         this.#deciding = true;
         const action = await this.#options.policy().answer(request);
         this.#deciding = false;
@@ -129,7 +132,10 @@ export class Connection {
         if (this.#state === "closed") return;
         await this.#peer.send(encodeAction(action));
         this.#lastProgress = this.#options.now();
+        this.#turn += this.#lastProgress - began;
       }
+      // The next piece of a flood goes on with its turn.
+      if (answered <= 1) this.#turn = 0;
     } catch (error) {
       this.#report(error);
       this.#shut();
