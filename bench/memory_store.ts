@@ -2,15 +2,24 @@
  * Bytes that one entry of the memory store costs, and what a get and a put take.
  * Run with `deno run -A --v8-flags=--expose-gc bench/memory_store.ts` (or `bun --expose-gc`).
  */
-import { createHash } from "node:crypto";
 import process from "node:process";
+import { recordKeysWith } from "../lib/identity/record_keys.ts";
 import { MemoryStore } from "../lib/stores/memory.ts";
 
 const { gc } = globalThis as { gc?: () => void };
 if (gc === undefined) throw new Error("run with --v8-flags=--expose-gc");
 
-/** As the program's keys: a prefix and a SHA-256 in base64url. */
-const key = (i: number) => `gl1:${createHash("sha256").update(`${i}`).digest("base64url")}`;
+const keysOf = recordKeysWith("gl1:");
+/** A triplet's key, the longest that there is. */
+const key = (i: number) =>
+  keysOf({
+    identities: [`a:${i}`],
+    address: "",
+    sender: `alice@d${i}.example`,
+    recipient: "robin@example.com",
+    place: `d${i}.example`,
+    scope: undefined,
+  }).triplets[0] ?? "";
 const used = () => (gc(), gc(), process.memoryUsage().heapUsed);
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -19,7 +28,7 @@ for (const entries of [10_000, 100_000, 200_000, 250_000, 1_000_000]) {
   const store = new MemoryStore(() => 1_700_000_000.5, entries);
   // One half more than fit, so that the oldest have to go.
   for (let i = 0; i < 1.5 * entries; i++) {
-    await store.put(key(i), `1700000000 1700000300 ${i}`, 3_024_000, Infinity);
+    await store.put(key(i), `t1 w 1700000000 170017${2801 + i}`, 172_801, Infinity);
   }
   const bytes = (used() - before) / store.size;
   const rss = (process.memoryUsage().rss - resident) / 2 ** 20;
@@ -30,7 +39,7 @@ for (const entries of [10_000, 100_000, 200_000, 250_000, 1_000_000]) {
 const count = 200_000;
 const keys = Array.from({ length: 2 * count }, (_, i) => key(i));
 const store = new MemoryStore(() => 1_700_000_000, count);
-const value = "1700000000 1700000300 1";
+const value = "t1 w 1700000000 1700172801";
 const time = async (what: string, operation: (key: string) => Promise<unknown>) => {
   const start = performance.now();
   for (const one of keys) await operation(one);

@@ -18,14 +18,14 @@ import type { Outcome } from "../tests/outcome/play.ts";
 import { type Contender, greylist, playOn, postgrey, sqlgrey } from "../tests/outcome/servers.ts";
 import { type Measured, outcomeOf, tables, targetIn } from "../tests/outcome/table.ts";
 import { script } from "../tests/support/greylist.ts";
-import { type Cleanup, tempDir } from "../tests/support/process.ts";
+import { type Cleanup, tempDir, withCleanup } from "../tests/support/process.ts";
 
 const release = { version: "0.1.0", commit: "76b831f" };
 const root = fileURLToPath(new URL("../", import.meta.url));
 const document = path.join(root, "doc/what-it-costs.md");
 const measurements = path.join(root, "tests/outcome/measured.json");
 
-const measured = await inScope(measure);
+const measured = await withCleanup(measure);
 say(tables(measured));
 const misses = cases.flatMap((each) => {
   const problems = missed(targetIn(measured, each), outcomeOf(measured, each, "greylist"));
@@ -45,7 +45,7 @@ async function measure(t: Cleanup): Promise<Measured> {
   for (const each of cases) {
     const row: Record<string, Outcome> = outcomes[each.title] = {};
     for (const [name, contender] of contenders) {
-      row[name] = await inScope((t) => playOn(t, contender, each));
+      row[name] = await withCleanup((t) => playOn(t, contender, each));
     }
   }
   const made = [
@@ -78,16 +78,6 @@ function releaseIn(folder: string): string | undefined {
 
 function versionOf(program: string): string {
   return /[\d.]+/.exec(execFileSync(program, ["--version"], { encoding: "latin1" }))?.[0] ?? "";
-}
-
-/** What tests get from their runner: things that are ended when the function is over. */
-async function inScope<T>(run: (t: Cleanup) => T | Promise<T>): Promise<T> {
-  const cleanups: (() => void | Promise<void>)[] = [];
-  try {
-    return await run({ after: (cleanup) => void cleanups.push(cleanup) });
-  } finally {
-    for (const cleanup of cleanups.reverse()) await cleanup();
-  }
 }
 
 function write(measured: Measured): void {
