@@ -5,22 +5,21 @@
  *     deno task bench:outcome [--write]    --write: also into doc/what-it-costs.md and tests/outcome/measured.json
  *
  * Needs the Debian packages postgrey, sqlgrey, libdbd-sqlite3-perl and libfaketime. PROGRAM_UNDER_TEST=dist/greylist
- * for the binary. The release takes part where the history of this checkout has it.
+ * for the binary. The release comes out of the history of this checkout.
  */
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { release } from "../tests/old_and_new/release.ts";
 import { cases } from "../tests/outcome/cases.ts";
 import { missed } from "../tests/outcome/judge.ts";
 import type { Outcome } from "../tests/outcome/play.ts";
 import { type Contender, greylist, playOn, postgrey, sqlgrey } from "../tests/outcome/servers.ts";
 import { type Measured, outcomeOf, tables, targetIn } from "../tests/outcome/table.ts";
-import { script } from "../tests/support/greylist.ts";
-import { type Cleanup, tempDir, withCleanup } from "../tests/support/process.ts";
+import { type Cleanup, withCleanup } from "../tests/support/process.ts";
 
-const release = { version: "0.1.0", commit: "76b831f" };
 const root = fileURLToPath(new URL("../", import.meta.url));
 const document = path.join(root, "doc/what-it-costs.md");
 const measurements = path.join(root, "tests/outcome/measured.json");
@@ -37,8 +36,7 @@ process.exit(misses.length === 0 ? 0 : 1);
 
 async function measure(t: Cleanup): Promise<Measured> {
   const contenders = new Map<string, Contender>([["greylist", greylist()]]);
-  const released = await releaseIn(tempDir(t));
-  if (released !== undefined) contenders.set(release.version, greylist(script(released)));
+  contenders.set("0.1.0", greylist(release(t)));
   contenders.set("postgrey", postgrey).set("sqlgrey", sqlgrey);
 
   const outcomes: Record<string, Record<string, Outcome>> = {};
@@ -50,30 +48,12 @@ async function measure(t: Cleanup): Promise<Measured> {
   }
   const made = [
     "greylist of this checkout",
-    ...released === undefined ? [] : [`its release ${release.version}`],
+    "its release 0.1.0",
     `postgrey ${versionOf("/usr/sbin/postgrey")}`,
     `sqlgrey ${versionOf("/usr/sbin/sqlgrey")} with greymethod smart and SQLite`,
     "each with its defaults, the time by libfaketime",
   ].join(", ");
   return { made, programs: [...contenders.keys()], outcomes };
-}
-
-/** Unpacks the release into a folder, and gives its main.ts; undefined where this history does not reach so far. */
-function releaseIn(folder: string): string | undefined {
-  try {
-    execFileSync("git", ["-C", root, "cat-file", "-e", `${release.commit}^{commit}`], {
-      stdio: "ignore",
-    });
-  } catch {
-    return undefined;
-  }
-  const options = { maxBuffer: 2 ** 26 };
-  const archive = execFileSync("git", ["-C", root, "archive", release.commit], options);
-  execFileSync("tar", ["-x", "-C", folder], { input: archive });
-  const main = path.join(folder, "main.ts");
-  // Its packages, while the clock is right.
-  execFileSync("env", [process.execPath, "cache", "--quiet", main], { cwd: folder });
-  return main;
 }
 
 function versionOf(program: string): string {
