@@ -45,15 +45,19 @@ export class Load {
   #epoch = 0;
   #seen = nothingSeen();
   #stopped = false;
+  readonly #askers: readonly Asker[];
   readonly #loops: readonly Promise<void>[];
 
   /** @param patienceMs how long an answer may take before it counts as none */
-  constructor(
-    private readonly port: number,
-    connections: number,
-    private readonly patienceMs: number,
-  ) {
-    this.#loops = Array.from({ length: connections }, (_, n) => this.#loop(n));
+  constructor(port: number, connections: number, private readonly patienceMs: number) {
+    const where = { host: "127.0.0.1", port };
+    this.#askers = Array.from({ length: connections }, () => new Asker(where));
+    this.#loops = this.#askers.map((asker, n) => this.#loop(asker, n));
+  }
+
+  /** Whether all connections are there. */
+  get complete(): boolean {
+    return this.#askers.every(({ connected }) => connected);
   }
 
   /** From now on. */
@@ -73,15 +77,13 @@ export class Load {
     await Promise.all(this.#loops);
   }
 
-  async #loop(n: number): Promise<void> {
-    const asker = new Asker({ host: "127.0.0.1", port: this.port });
+  async #loop(asker: Asker, n: number): Promise<void> {
     // Not all in step.
     await rest(restMs * Math.random());
     for (let fresh = false; !this.#stopped; fresh = !fresh) {
       await this.#ask(asker, fresh ? undefined : n);
       await rest(restMs);
     }
-    if (asker.unasked !== "") this.#complain(`not asked for: ${JSON.stringify(asker.unasked)}`);
     asker.close();
   }
 
@@ -102,6 +104,7 @@ export class Load {
     const epoch = this.#epoch;
     this.#seen.asked++;
     const answer = await asker.ask(bytes, this.patienceMs);
+    if (asker.unasked !== "") this.#complain(`not asked for: ${JSON.stringify(asker.unasked)}`);
     if (answer.kind === "late") {
       return this.#complain(`no answer in ${this.patienceMs} ms for a ${what} triplet`);
     }

@@ -20,6 +20,10 @@ export class Asker {
 
   constructor(private readonly where: { readonly host: string; readonly port: number }) {}
 
+  get connected(): boolean {
+    return this.#socket !== undefined;
+  }
+
   /** Asks, and waits for `patienceMs` at most: then the connection is given up. Never rejects. */
   async ask(bytes: string, patienceMs: number): Promise<Answer> {
     const socket = this.#socket ?? await this.#connect();
