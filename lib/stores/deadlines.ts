@@ -39,7 +39,10 @@ export class Deadlines {
     clearTimeout(this.#timer);
     this.#due = deadline;
     const wait = Math.min(Math.max(0, Math.ceil(deadline - performance.now())), longestWait);
-    this.#timer = setTimeout(() => setImmediate(() => this.#expire()), wait);
+    this.#timer = setTimeout(() => {
+      // Deno looks at its sockets when nothing is due, so an immediate alone is not enough.
+      setImmediate(() => this.#timer = setTimeout(() => this.#expire(), 1));
+    }, wait);
   }
 
   #expire(): void {
