@@ -104,8 +104,7 @@ export class Watch {
     if (next === "probe") this.#probes.set(listener, new Probe(endpoint));
     else if (next === "listen anew") {
       this.#events.acceptError(endpoint, "connections are not accepted any more, listening anew");
-      listener.close();
-      listener.listen().catch(this.#events.lost);
+      listener.reopen().catch(this.#events.lost);
     } else if (next === "give up") {
       const problem = "connections are not accepted, though it was listened on anew";
       this.#events.lost(new Error(`Cannot accept on ${formatEndpoint(endpoint)}: ${problem}`));

@@ -81,12 +81,19 @@ export class Listener {
 
   static async open(endpoint: Endpoint, options: ListenerOptions): Promise<Listener> {
     const listener = new Listener(endpoint, options);
-    await listener.listen();
+    await listener.#listen();
     return listener;
   }
 
-  /** Listens anew, after `close`; whoever waited to be accepted is lost. */
-  async listen(): Promise<void> {
+  /** Listens anew; whoever waited to be accepted is lost. Rejects when that cannot be done. */
+  async reopen(): Promise<void> {
+    this.close();
+    // Deno 2.6 removes a unix socket's file some milliseconds after it was closed, whosever it is by then.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await this.#listen();
+  }
+
+  async #listen(): Promise<void> {
     const { endpoint } = this;
     const { backlog, accept, acceptError } = this.#options;
     // Half-open: a peer that has sent its last request still gets the answers.
