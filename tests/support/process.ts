@@ -56,17 +56,20 @@ export function user(): { readonly name: string; readonly group: string } {
   return { name: id("-un"), group: id("-gn") };
 }
 
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/**
+ * A TCP port of 127.0.0.1 that was free a moment ago. Below those that the kernel gives to connections (ip(7):
+ * ip_local_port_range), one of which would otherwise have it before the server that it is for.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
     const server = net.createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      if (address === null || typeof address === "string") return reject(new Error("no port"));
-      server.close(() => resolve(address.port));
+    const free = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
     });
-  });
+    if (free) return port;
+  }
 }
 
 /** Settles when `condition` holds; rejects, naming `what`, when it does not within `milliseconds`. */
