@@ -8,7 +8,7 @@ import * as net from "node:net";
 import * as path from "node:path";
 import process from "node:process";
 import type { Clock } from "./clock.ts";
-import { atEnd, type Cleanup, freePort, type Running, start, tempDir } from "./process.ts";
+import { atEnd, type Cleanup, type Running, start, tempDir } from "./process.ts";
 
 /** A memcached that a test started. */
 export interface Memcached {
@@ -52,12 +52,16 @@ export async function startMemcached(
 ): Promise<Memcached> {
   const host = options.host ?? "127.0.0.1";
   const unix = options.path ?? "";
-  const port = unix === "" ? options.port ?? await freePort() : 0;
+  // -1: one that memcached finds itself. A port that was free a moment ago may be another program's by now.
+  let port = unix === "" ? options.port ?? -1 : 0;
   const env: Record<string, string> = { PATH: process.env["PATH"] ?? "/usr/bin:/bin" };
   // 16 MiB hold the 10,000 entries of the contract suite several times over.
   const args = ["-m", "16", "-t", "1", "-c", "1024"];
-  if (unix === "") args.push("-l", host, "-p", String(port));
-  else args.push("-s", unix, "-a", "777");
+  const portFile = path.join(tempDir(t), "port");
+  if (unix === "") {
+    args.push("-l", host);
+    env["MEMCACHED_PORT_FILENAME"] = portFile;
+  } else args.push("-s", unix, "-a", "777");
   // Memcached refuses to run as root without being told so; as root it can write to any test's folder.
   if (process.getuid?.() === 0) args.push("-u", "root");
   if (options.sasl !== undefined) {
@@ -74,16 +78,24 @@ export async function startMemcached(
     if (unix !== "") fs.rmSync(unix, { force: true });
   };
   const launch = async () => {
-    const command = [...options.clock?.env ?? [], "memcached", ...args];
+    fs.rmSync(portFile, { force: true });
+    const words = ["memcached", ...args, ...unix === "" ? ["-p", String(port)] : []];
+    const command = [...options.clock?.env ?? [], ...words];
     const launched = start({ after: () => {} }, "env", command, { env });
     options.clock?.drives(launched.pid);
     running = launched;
     let gone: number | string | undefined;
     void launched.exited.then((status) => gone = status);
     const end = performance.now() + 10_000;
-    while (!await accepts(unix === "" ? { host, port } : { path: unix })) {
+    const listens = async () => {
+      if (unix !== "") return await accepts({ path: unix });
+      if (!fs.existsSync(portFile)) return false;
+      port = Number(/^TCP INET6?: (\d+)/.exec(fs.readFileSync(portFile, "latin1"))?.[1]);
+      return await accepts({ host, port });
+    };
+    while (!await listens()) {
       if (gone !== undefined) throw new Error(`memcached ended (${gone}): ${launched.stderr()}`);
-      if (performance.now() > end) throw new Error(`memcached does not listen: ${args.join(" ")}`);
+      if (performance.now() > end) throw new Error(`memcached does not listen: ${words.join(" ")}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   };
