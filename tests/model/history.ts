@@ -161,20 +161,21 @@ export async function shortest(
 ): Promise<{ readonly history: History; readonly difference: Difference }> {
   const end = performance.now() + milliseconds;
   let found = { history: upTo(history, difference), difference };
-  for (let size = Math.ceil(found.history.steps.length / 2); size >= 1;) {
+  let size = Math.ceil(found.history.steps.length / 2);
+  while (size >= 1) {
     let shorter = false;
-    for (let from = found.history.steps.length - 1 - size; from > -size; from -= size) {
+    // The last step is the one that shows it.
+    for (let from = found.history.steps.length - 1 - size; from >= 0; from -= size) {
       if (performance.now() > end) return found;
       const { settings, steps } = found.history;
-      const rest = [...steps.slice(0, Math.max(0, from)), ...steps.slice(Math.max(0, from) + size)];
-      if (from + size <= 0 || rest.length === steps.length) break;
-      const next = await play(store, { settings, steps: rest });
+      if (from >= steps.length - 1) continue;
+      const rest = { settings, steps: steps.toSpliced(from, size) };
+      const next = await play(store, rest);
       if (next === undefined) continue;
-      found = { history: upTo({ settings, steps: rest }, next), difference: next };
+      found = { history: upTo(rest, next), difference: next };
       shorter = true;
     }
-    if (size === 1 && !shorter) break;
-    if (!shorter || size > 1) size = Math.max(1, Math.floor(size / 2));
+    if (size > 1 || !shorter) size = Math.floor(size / 2);
   }
   return found;
 }
