@@ -74,13 +74,14 @@ export const memcached = target(
   }),
   ({ stream, places, then }) =>
     withCleanup(async (t) => {
-      const { port } = await faultyServer(t, (socket, connection) => {
+      let over = false;
+      const { port } = await faultyServer(t, (socket) => {
         let requests = 0;
         onRequest(socket, (request) => {
           requests++;
-          const isNext = connection > 0 || requests > asked.length;
-          if (isNext) return void socket.write(honestReply(request));
+          if (over) return void socket.write(honestReply(request));
           if (requests < asked.length) return;
+          over = true;
           for (const piece of cut(stream, places)) socket.write(piece, "latin1");
           if (then === "end") socket.end();
           if (then === "reset") socket.destroy();
