@@ -35,9 +35,14 @@ export async function serve({ line, env, exit }: Given): Promise<number> {
   const { log, close } = await openLogOf(setup.config, env["JOURNAL_STREAM"], tellStarter);
   // What reaches these is a bug. In spawn mode the exit status is 0 all the same: Postfix asks again, and
   // would only log a warning of its own about another one.
+  let isCrashed = false;
   const crashed = (error: unknown) => {
+    const end = () => exit(setup.config.mode === "spawn" ? 0 : 1);
+    // Another one, in what is still done about the first.
+    if (isCrashed) return end();
+    isCrashed = true;
     log.internalError(error);
-    void close(flushMilliseconds).then(() => exit(setup.config.mode === "spawn" ? 0 : 1));
+    void close(flushMilliseconds).then(end);
   };
   process.on("uncaughtException", crashed);
   process.on("unhandledRejection", crashed);

@@ -14,9 +14,13 @@ export function print(text: string): void {
   }
 }
 
-/** Tells whoever started us something, a line each. Not to be called when that is Postfix. */
+/** Tells whoever started us something, a line each, if that is still there. Not to be called when it is Postfix. */
 export function tell(lines: readonly string[]): void {
-  for (const line of lines) fs.writeSync(2, `greylist: ${line}\n`);
+  try {
+    for (const line of lines) fs.writeSync(2, `greylist: ${line}\n`);
+  } catch {
+    // Closed, or a pipe that nobody reads any more: there is nobody to be told, and nothing worse.
+  }
 }
 
 /** Whether we are a child of spawn(8) or inetd, where all three descriptors are one socket. */

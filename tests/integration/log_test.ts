@@ -11,6 +11,7 @@ import test from "node:test";
 import {
   connect,
   dunno,
+  environment,
   program,
   request,
   startDaemon,
@@ -541,4 +542,22 @@ test("the level decides what is said; none says nothing", async (t) => {
     "what is of interest when looking closely",
     () => /nothing to decide: reason=not at RCPT/.test(loud.stderr()),
   );
+});
+
+test("a log that cannot be written, and nobody to be told, stop neither answers nor the end", async (t) => {
+  const missing = path.join(tempDir(t), "missing", "log");
+  const words = [...program, "--mode", "daemon", "--store", "memory"];
+  const socket = path.join(tempDir(t), "socket");
+  const args = ["--listen", `unix:${socket}`, "--log", `file:${missing}`];
+  // Standard error is a pipe whose reader has ended.
+  const script = 'exec "$@" 2> >(exec 0<&-)';
+  const running = start(t, "env", ["bash", "-c", script, "bash", ...words, ...args], {
+    env: environment(),
+  });
+  await waitFor("the daemon to listen", () => fs.existsSync(socket));
+  const client = await connect(t, `unix:${socket}`);
+  assert.match(await client.ask(request()), /^action=DEFER_IF_PERMIT/);
+  assert.equal(await client.ask(request({ protocol_state: "CONNECT" })), dunno);
+  client.socket.destroy();
+  assert.equal(await running.stop(), 0);
 });
