@@ -5,6 +5,7 @@
  * sockets again (tokio's event interval). It looks when nothing is due: so all that wait share one timer, and
  * a few of them at a time go on when it fires.
  */
+import { setImmediate } from "node:timers";
 
 /** How many go on at a time. The others' answers are late by as many turns. */
 const atATime = 2;
