@@ -117,6 +117,9 @@ function isPrivateNetwork(parts: readonly number[]): boolean {
     return a === 10 || a === 127 || (a === 172 && b >> 4 === 1) || (a === 192 && b === 168) ||
       (a === 169 && b === 254) || (a === 100 && b >> 6 === 1);
   }
+  // Local prefixes of NAT64 (RFC 8215) and SIIT (RFC 2765): all of IPv4 in one /64.
+  const isTranslated = (a === 0x64 && b === 0xff9b) ||
+    parts.slice(0, 6).every((part, i) => part === (i === 4 ? 0xffff : 0));
   const isLoopback = parts.every((group, i) => group === (i === 7 ? 1 : 0));
-  return isLoopback || (a & 0xfe00) === 0xfc00 || (a & 0xffc0) === 0xfe80;
+  return isLoopback || isTranslated || (a & 0xfe00) === 0xfc00 || (a & 0xffc0) === 0xfe80;
 }

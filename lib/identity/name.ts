@@ -83,9 +83,16 @@ export function judgeName(name: string | undefined, parts: Parts): NameVerdict {
 
   const domainLabel = domain.slice(0, domain.indexOf("."));
   const mailDomain = MAIL_DOMAIN.exec(domainLabel)?.[0];
+  const left = name.slice(0, Math.max(0, name.length - domain.length - 1));
+  const labels = left === "" ? [] : left.split(".");
+  const first = labels[0] ?? "";
+  const words = wordsIn(left);
+  const mailWord = mailWordIn(left, words);
+  // In a domain of mail only a name that is numbered, and says nothing of mail itself, is a customer's.
+  const mayBeCustomer = mailDomain === undefined || (mailWord === undefined && DIGIT.test(first));
   const made = addressInName(name, parts);
   if (made !== undefined) return nothing(2, `${made} in the name`);
-  if (mailDomain === undefined && mostOfAddressIn(name, parts)) {
+  if (mayBeCustomer && mostOfAddressIn(name, parts)) {
     return nothing(2, "most of its address in the name");
   }
 
@@ -96,12 +103,8 @@ export function judgeName(name: string | undefined, parts: Parts): NameVerdict {
     return DIGIT.test(customer) ? nothing(3, reason) : thisName(3, reason);
   }
 
-  const left = name.slice(0, Math.max(0, name.length - domain.length - 1));
-  const labels = left === "" ? [] : left.split(".");
-  const first = labels[0] ?? "";
-  const words = wordsIn(left);
-  if (mailDomain === undefined) {
-    const behindFirst = left.slice(first.length + 1);
+  const behindFirst = mailDomain === undefined ? left.slice(first.length + 1) : left;
+  if (mayBeCustomer) {
     const customer = accessWordIn(left, words) ??
       hostingWordIn(behindFirst, wordsIn(behindFirst));
     if (customer !== undefined) {
@@ -110,7 +113,7 @@ export function judgeName(name: string | undefined, parts: Parts): NameVerdict {
       return isShared ? nothing(4, reason) : thisName(4, reason);
     }
   }
-  const mail = mailWordIn(left, words) ?? mailDomain;
+  const mail = mailWord ?? mailDomain;
   if (mail !== undefined) {
     const customer = mailDomain !== undefined
       ? -1

@@ -35,7 +35,7 @@ export interface RecordKeys {
   readonly client: string;
   /** The sender's hash, by which its domain's record knows it. */
   readonly senderHash: string;
-  /** Identifies the triplet in the log: the same in all its lines. */
+  /** Identifies the triplet in the log: the same in all its lines, while the client's name can be resolved. */
   readonly id: string;
 }
 

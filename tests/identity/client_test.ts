@@ -182,3 +182,20 @@ test("a sender's domain earns trust for its own mailers and names, else for the 
   assert.equal(scope("mail.one.github.io", "two.github.io"), "a:192.0.2.1");
   assert.equal(scope("unknown", "firma.example"), "a:192.0.2.1");
 });
+
+test("in a domain of mail a numbered name that says nothing of mail is a customer's", () => {
+  for (
+    const [name, address] of [
+      ["dsl-pool-77.vodamail.example", "192.0.2.7"],
+      ["vps-77.smtphost.example", "192.0.2.7"],
+      ["cust4711.mailbox-isp.example", "192.0.2.7"],
+      ["static-110-164-58.mailisp.example", "110.164.58.9"],
+    ] as const
+  ) assert.equal(identifyClient(name, address)?.kind, "address", name);
+});
+
+test("clients behind a translator whose addresses share one network earn nothing", () => {
+  for (const address of ["64:ff9b:1::c000:201", "::ffff:0:192.0.2.1"]) {
+    assert.equal(identifyClient("unknown", address)?.isPrivate, true, address);
+  }
+});
