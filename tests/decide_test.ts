@@ -210,6 +210,12 @@ const table: [
     `pass: sender AWL, after 301 s; T0 gone; T1 gone; C=2 2 ${t} 1 ${t + 300}`,
   ],
   [
+    "what waits under the address only was brought back by another host of the group",
+    { senders: [sender(t, t + 300), undefined], triplets: [undefined, waiting(t)] },
+    t + 999,
+    "pass: sender AWL",
+  ],
+  [
     "one that came back too early does not",
     { senders: [sender(t, t + 300), undefined], triplets: [waiting(t + 200), undefined] },
     t + 301,

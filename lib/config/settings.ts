@@ -285,7 +285,7 @@ export const settings = {
     fallback: "5",
     placeholder: "NUMBER",
     help:
-      "an address whose mail came back in so many hours is let through, as long as it does; 0: off",
+      "an address whose mail came back in so many hours, and mostly does, is let through; 0: off",
     reloadable: true,
   },
   "auto-whitelist-except": {

@@ -152,14 +152,17 @@ function trustIn(
   return undefined;
 }
 
-/** A mail that was trusted may have waited before it was: then that has come back, and counts, once. */
+/**
+ * A mail that was trusted may have waited before it was: then that has come back, and counts, once. The first
+ * identity tells: under the address of a pool's host may stand what another host has brought back since.
+ */
 function passTrusted(
   { reason, renewal }: { readonly reason: PassReason; readonly renewal: readonly Change[] },
   known: Known,
   now: number,
   rules: Rules,
 ): Decision {
-  const first = firstAttempt(known.triplets, now, rules);
+  const first = firstAttempt(known.triplets.slice(0, 1), now, rules);
   if (first === undefined || isAhead(first, now) || missingSeconds(first, now, rules) > 0) {
     return { verdict: "pass", reason, changes: renewal };
   }

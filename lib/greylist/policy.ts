@@ -80,7 +80,7 @@ const dunno: Action = { kind: "dunno" };
 export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy {
   const { lists, rules } = options;
   const { store, log } = parts;
-  const recall = createRecall(store, (key) => log.unreadableEntry(key));
+  const recall = createRecall(store, log);
 
   return { answer };
 

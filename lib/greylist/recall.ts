@@ -42,8 +42,14 @@ export interface Recall {
   write(changes: readonly Change[], wanted: Wanted, now: number, deadline: Deadline): Promise<void>;
 }
 
-/** @param unreadable is told the key of a record that had to be forgotten */
-export function createRecall(store: Store, unreadable: (key: string) => void): Recall {
+/** What is told while reading and writing. */
+export interface Told {
+  /** A record that had to be forgotten. */
+  unreadableEntry(key: string): void;
+  internalError(error: unknown): void;
+}
+
+export function createRecall(store: Store, told: Told): Recall {
   return { read: readAll, write: writeAll };
 
   async function readAll(wanted: Wanted, deadline: Deadline): Promise<Known> {
@@ -85,7 +91,7 @@ export function createRecall(store: Store, unreadable: (key: string) => void): R
     if (stored === undefined) return undefined;
     const record = decode(stored);
     if (record !== undefined) return record;
-    unreadable(key);
+    told.unreadableEntry(key);
     await store.delete(key, deadline);
     throw new StoreError(`the entry of ${key} could not be read`);
   }
@@ -129,12 +135,12 @@ export function createRecall(store: Store, unreadable: (key: string) => void): R
       const waits = change.kind === "triplet" && change.record?.state === "waiting";
       if (waits) needed.push(written);
       // The client's server may be another, and slow: nobody waits for it.
-      else if (change.kind === "client") void written.catch(onlyStoreErrors);
-      // A pass stands whether it can be remembered or not; the store has told the log already.
+      else if (change.kind === "client") {
+        void written.catch(onlyStoreErrors).catch(told.internalError);
+      } // A pass stands whether it can be remembered or not; the store has told the log already.
       else others.push(written.catch(onlyStoreErrors));
     }
-    const outcomes = await Promise.allSettled(needed);
-    await Promise.all(others);
+    const [outcomes] = await Promise.all([Promise.allSettled(needed), Promise.all(others)]);
     const [failed] = outcomes.filter((outcome) => outcome.status === "rejected");
     if (failed !== undefined && outcomes.every(({ status }) => status === "rejected")) {
       throw failed.reason;

@@ -3,12 +3,12 @@
  * earns anything. Pure.
  *
  * The client (C), known by its whole address and nothing wider: with as many passes as auto-whitelist says,
- * counted once an hour, it is let through, for as long as its mail comes back:
+ * counted once an hour, it is let through, if most of its mail comes back:
  *
  * - `tried` counts the triplets of it that began to wait since its record exists, `returned` those that came
  *   back after the delay. Fewer than 20 tried say nothing; otherwise half of them have to have come back,
- *   both to earn and to use its place. So a host with five good hours and five thousand abandoned triplets
- *   has none.
+ *   both to earn and to use its place. So a host with a few good hours and thousands of abandoned triplets
+ *   gets none. (Once it has one nothing of it waits, so that nothing is counted against it any more.)
  * - Both are halved at 1,000 and after seven days: what counts is how it behaves now.
  *
  * The domain (D) of a sender at this client: after so many of its senders as auto-whitelist-domains says have
