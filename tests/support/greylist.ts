@@ -147,13 +147,19 @@ export function clientOn(socket: net.Socket): Client {
     socket.on("error", () => resolve());
   });
   socket.setEncoding("latin1");
-  socket.on("data", (text: string) => received += text);
-  const split = () => received.split(/(?<=\n\n)/).filter((reply) => reply.endsWith("\n\n"));
+  // Counted as they come: looking through all of them again each time takes seconds of a flood.
+  const all: string[] = [];
+  let rest = "";
+  socket.on("data", (text: string) => {
+    received += text;
+    const parts = (rest + text).split(/(?<=\n\n)/);
+    rest = parts.at(-1)?.endsWith("\n\n") ? "" : parts.pop() ?? "";
+    for (const part of parts) all.push(part);
+  });
   const replies = (count: number, milliseconds = 10_000) =>
     new Promise<string[]>((resolve, reject) => {
       const check = () => {
-        const all = split();
-        if (all.length >= count) settle(() => resolve(all));
+        if (all.length >= count) settle(() => resolve([...all]));
       };
       const timer = setTimeout(() => {
         const end = JSON.stringify(received.slice(-500));
@@ -169,7 +175,7 @@ export function clientOn(socket: net.Socket): Client {
     received: () => received,
     send: (bytes) => void socket.write(bytes, "latin1"),
     async ask(bytes, milliseconds) {
-      const before = split().length;
+      const before = all.length;
       socket.write(bytes, "latin1");
       return (await replies(before + 1, milliseconds))[before] ?? "";
     },
