@@ -384,3 +384,13 @@ test("a log setting is a word, or a word and an absolute path", async () => {
   const none = await openDestination({ kind: "none" }, { json: false, journalStream: undefined });
   assert.equal(await say(none, "nothing"), 1);
 });
+
+test("a probe that names no client is of interest at level debug only", async () => {
+  const { log, flushed } = open();
+  const probe = new Map([["request", "smtpd_access_policy"], ["protocol_state", "CONNECT"]]);
+  log.notAsked("not at RCPT", probe);
+  log.notAsked("not at RCPT", mail({ protocol_state: "CONNECT" }));
+  const lines = await flushed();
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? "", /client_address=192\.0\.2\.1/);
+});

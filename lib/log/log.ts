@@ -92,7 +92,9 @@ export function createLog(emit: Emit, { debugging, now }: LogOptions): Log {
       }),
     notAsked(reason, request) {
       const told = notAsked.get(reason);
-      const isMail = !mailless.includes(request.get("protocol_state") ?? "");
+      // Without a client it is a probe, as that of the image's health check.
+      const isMail = !mailless.includes(request.get("protocol_state") ?? "") &&
+        Boolean(request.get("client_address"));
       const isDue = told === undefined || now() - told.at >= notAskedInterval;
       const say = (level: Level, more: Fields) =>
         emit(level, "nothing to decide", { reason, ...requestFields(request), ...more });
