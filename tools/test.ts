@@ -42,12 +42,14 @@ const asked = process.argv.slice(2);
 installNeeded();
 const reports = fs.mkdtempSync(path.join(os.tmpdir(), "greylist-reports-"));
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+const broken: string[] = [];
 try {
   testUnderDeno();
   if (asked.length === 0) testUnderBun();
 } finally {
   fs.rmSync(reports, { recursive: true });
 }
+for (const name of broken) say(`FAILED ${name}`);
 say(
   `${total.passed} passed, ${total.failed} failed` +
     (total.skipped > 0 ? `, ${total.skipped} skipped` : ""),
@@ -101,6 +103,17 @@ function count(report: string, status: number): void {
   total.passed += number("tests") - failed - skipped;
   total.skipped += skipped;
   total.failed += status !== 0 && failed === 0 ? 1 : failed;
+  broken.push(...brokenIn(xml));
+}
+
+/** The tests that a report calls failed, as `file: name`. */
+function brokenIn(xml: string): string[] {
+  const attribute = (tag: string, name: string) =>
+    new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1] ?? "";
+  return [...xml.matchAll(/(<testcase\b[^>]*[^/]>)\s*<(?:failure|error)\b/g)]
+    .map(([, tag = ""]) =>
+      `${attribute(tag, "file") || attribute(tag, "classname")}: ${attribute(tag, "name")}`
+    );
 }
 
 function installNeeded(): void {
