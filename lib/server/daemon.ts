@@ -10,6 +10,7 @@
  *   a while.
  */
 import * as net from "node:net";
+import { Readable } from "node:stream";
 import { Connection, type ConnectionOptions, type Peer, PeerGone } from "./connection.ts";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { Watch } from "./hearing.ts";
@@ -140,8 +141,10 @@ function peerOf(socket: net.Socket): Peer {
         socket.once("close", gone);
       });
     },
-    pause: () => void socket.pause(),
-    resume: () => void socket.resume(),
+    // Not the socket's own: in Deno 2.6 that gives up the read under way on a unix socket without ending it, and the
+    // next one reads into the same buffer. The stream's lets the read end, and begins no other once its buffer is full.
+    pause: () => void Readable.prototype.pause.call(socket),
+    resume: () => void Readable.prototype.resume.call(socket),
     // With what it has not read destroyed: a peer that floods must not keep the socket half open.
     end: () => void socket.end(() => socket.destroy()),
   };

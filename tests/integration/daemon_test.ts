@@ -44,6 +44,19 @@ test("many requests in one write are answered one by one, in their order", async
   assert.equal(client.received(), replies.join(""), "not a byte besides the replies");
 });
 
+test("bursts of requests over a unix socket arrive whole, and in their order", async (t) => {
+  const listen = `unix:${path.join(tempDir(t), "socket")}`;
+  const daemon = await startDaemon(t, [...numbered, "--store", "memory", "--listen", listen]);
+  const client = await connect(t, daemon.endpoints[0]);
+  const size = 4000;
+  for (let asked = size; asked <= 4 * size; asked += size) {
+    const burst = numbers(size).map((n) => numberedRequest(asked - size + n));
+    client.send(burst.join(""));
+    await client.replies(asked, 60_000);
+  }
+  assert.deepEqual(await client.replies(4 * size), numbers(4 * size).map(numberedReply));
+});
+
 test("requests that arrive byte by byte are answered, each as soon as it is whole", async (t) => {
   const daemon = await startDaemon(t, numbered);
   const client = await connect(t, daemon.endpoints[0]);
