@@ -94,7 +94,7 @@ async function exchange(host: MailHost, { who, mail, send }: Correspondent): Pro
   const secondsPass = (seconds: number) =>
     waitFor(`${seconds} s to pass`, () => performance.now() > since + seconds * 1000);
   // So much later that it would be seen if it started the delay again.
-  await secondsPass(2.2);
+  await secondsPass(1.8);
   await isDeferred("early retry");
   // Times are rounded up: the delay may be a second longer, never shorter.
   await secondsPass(DELAY_SECONDS + 1);

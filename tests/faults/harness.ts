@@ -101,12 +101,15 @@ async function drive<P extends Place>(
     load.expect(expectation);
   };
   const between = row.meanwhile === "ordinary" ? "ordinary" : "either";
+  const logEnd = () => `the log ends with: ${daemon.log().slice(-1000)}`;
   const until = (what: string, condition: () => boolean) =>
     waitFor(what, () => {
       assert.deepEqual(load.wrong, []);
-      assert.ok(row.closes || daemon.alive, `it has ended: ${daemon.log().slice(-1000)}`);
+      assert.ok(row.closes || daemon.alive, `it has ended; ${logEnd()}`);
       return condition();
-    });
+    }).catch((error) =>
+      assert.fail(`${error}; answers: ${JSON.stringify(load.seen)}; ${logEnd()}`)
+    );
   // So often that everybody's known triplet has passed.
   const well = () =>
     until("ordinary answers", () => load.complete && load.seen.deferred > 3 * connections);

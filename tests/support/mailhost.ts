@@ -14,7 +14,7 @@ import { type Cleanup, freePort, type Running, start, tempDir, waitFor } from ".
 import { NOBODY, programUnderTest } from "./program.ts";
 
 /** What the tests wait for. Long enough that an early retry is early on a busy machine too. */
-export const DELAY_SECONDS = 4;
+export const DELAY_SECONDS = 5;
 
 export interface MailHostOptions {
   /** How Postfix reaches greylist: spawn(8), or a daemon's TCP or unix socket. */
