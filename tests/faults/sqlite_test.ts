@@ -83,8 +83,13 @@ row({
 row({
   name: "SQLite's file is corrupt, until it is taken away",
   place: withSqlite,
-  inject: ({ files }) => {
-    for (const file of files) scribble(file);
+  inject: async ({ files }, daemon) => {
+    // In the middle of a transaction SQLite does not notice: its end makes the -shm's header good again, and what it needs
+    // of the rest is in its cache.
+    for (let tries = 0; tries < 50 && !daemon.log().match(entering); tries++) {
+      for (const file of files) scribble(file);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
     return () => files.forEach((file) => fs.rmSync(file, { force: true }));
   },
   meanwhile: "on-store-failure",
