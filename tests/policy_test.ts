@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { DecisionRecord } from "../lib/log/log.ts";
 import { encodeAction } from "../lib/protocol/codec.ts";
 import { type Store, StoreError } from "../lib/stores/store.ts";
 import type { RecordKeys } from "../lib/identity/record_keys.ts";
@@ -321,6 +322,17 @@ test("a whitelisted recipient passes, with any extension", async () => {
   assert.equal(await ask(on, { recipient: "postmaster+x@example.com" }), "DUNNO");
   assert.deepEqual(on.decisions(), ["pass recipient whitelist"]);
   assert.match(await ask(on), /^DEFER_IF_PERMIT/);
+});
+
+test("what a list lets pass is logged with the file and line of its entry", async () => {
+  const on = scene(lists({
+    clients: clientList("# ours\nexample.net"),
+    recipients: recipientList("postmaster@"),
+  }));
+  await ask(on, { client_name: "mx.example.net" });
+  await ask(on, { sender: "", recipient: "postmaster@example.com" });
+  const entries = on.events.map(([, record]) => (record as DecisionRecord).entry);
+  assert.deepEqual(entries, ["/list:2", "/list:1"]);
 });
 
 test("with greylist-recipients only those are greylisted", async () => {

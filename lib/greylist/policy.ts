@@ -15,6 +15,7 @@
  * The header goes to the first recipient of a transaction that passes for the first time: Postfix adds it
  * once for every PREPEND.
  */
+import type { Rule } from "../lists/lines.ts";
 import type { Lists } from "../lists/read.ts";
 import type { Log } from "../log/log.ts";
 import type { Action, PolicyRequest } from "../protocol/codec.ts";
@@ -69,6 +70,8 @@ interface Finding {
   readonly missing?: number;
   /** Seconds since the first attempt, when this is the first to pass. */
   readonly waited?: number;
+  /** The list's entry that decided: its file and line. */
+  readonly entry?: string;
   /** Identifies the triplet in the log, when the store was asked. */
   readonly id?: string;
   /** What is wrong with the store. */
@@ -106,13 +109,13 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
   /** What is known without having seen the triplet before. */
   function listed(request: PolicyRequest): Finding | undefined {
     const client = clientOf(request), recipient = request.get("recipient") ?? "";
-    const pass = (reason: string): Finding => ({ verdict: "pass", reason });
-    if (lists.clients.match(client) !== undefined) return pass("client whitelist");
-    if (lists.recipients.match(recipient) !== undefined) return pass("recipient whitelist");
-    if (lists.greylisted !== undefined && lists.greylisted.match(recipient) === undefined) {
-      return pass("recipient not greylisted");
-    }
-    return undefined;
+    const passed = (reason: string, rule: Rule | undefined): Finding | undefined =>
+      rule && { verdict: "pass", reason, entry: `${rule.file}:${rule.line}` };
+    const found = passed("client whitelist", lists.clients.match(client)) ??
+      passed("recipient whitelist", lists.recipients.match(recipient));
+    if (found !== undefined) return found;
+    if (lists.greylisted === undefined || lists.greylisted.match(recipient)) return undefined;
+    return { verdict: "pass", reason: "recipient not greylisted" };
   }
 
   /** What the store knows, and what the rules make of it. Rejects when the store fails. */
@@ -170,6 +173,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       reason: finding.reason,
       delaySeconds: finding.waited,
       request,
+      entry: finding.entry,
       ...(finding.id === undefined ? {} : { id: finding.id, store: store.name }),
       ...(finding.problem === undefined ? {} : { problem: finding.problem }),
     });

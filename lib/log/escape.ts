@@ -19,6 +19,7 @@ export const fieldNames = [
   "client_address",
   "sender",
   "recipient",
+  "entry",
   "id",
   "store",
   "problem",
@@ -56,6 +57,11 @@ export function escapeText(text: string): string {
   return hideForgeries(text.replace(/\s*\n\s*/g, " | ").replace(/[^\P{C}\t]/gu, "?"));
 }
 
+/** A text of ours, such as the name of a file, as one word. */
+export function escapeWord(text: string): string {
+  return hideForgeries(escapeUnfit(text));
+}
+
 function escapeCharacters(bytes: string): string {
   const raw = Uint8Array.from(bytes, (character) => character.charCodeAt(0));
   let text: string;
@@ -65,6 +71,10 @@ function escapeCharacters(bytes: string): string {
     // Not UTF-8: nothing beyond ASCII can be read, so all of it is shown as bytes.
     return bytes.replace(/[^!-~]|[\\,]/g, (c) => c === "\\" ? "\\\\" : hex([c.charCodeAt(0)]));
   }
+  return escapeUnfit(text);
+}
+
+function escapeUnfit(text: string): string {
   return text.replace(unfit, (c) => c === "\\" ? "\\\\" : hex(encoder.encode(c)));
 }
 

@@ -4,7 +4,7 @@
  * Decisions have no message, and postgrey's fields in postgrey's order, so that what reads postgrey's lines
  * reads ours. Values that come from outside are escaped here (escape.ts).
  */
-import { escapeForLog, escapeText, type FieldName } from "./escape.ts";
+import { escapeForLog, escapeText, escapeWord, type FieldName } from "./escape.ts";
 import type { Level } from "./queue.ts";
 import type { PolicyRequest } from "../protocol/codec.ts";
 import type { StoreObserver } from "../stores/store.ts";
@@ -17,6 +17,8 @@ export interface DecisionRecord {
   /** Seconds from the first attempt to the accepted one. */
   readonly delaySeconds?: number | undefined;
   readonly request: PolicyRequest;
+  /** The file and line of the list's entry that decided. */
+  readonly entry?: string | undefined;
   /** What identifies the triplet, when the store was asked, and which store that is. */
   readonly id?: string;
   readonly store?: string;
@@ -80,12 +82,13 @@ export function createLog(emit: Emit, { debugging, now }: LogOptions): Log {
   /** For each reason, of which there are few: when it was told, and how often it was not since then. */
   const notAsked = new Map<string, { readonly at: number; omitted: number }>();
   return {
-    decision: ({ action, reason, delaySeconds, request, id, store, problem }) =>
+    decision: ({ action, reason, delaySeconds, request, entry, id, store, problem }) =>
       emit("info", "", {
         action,
         reason,
         ...(delaySeconds === undefined ? {} : { delay: delaySeconds }),
         ...requestFields(request),
+        ...(entry === undefined ? {} : { entry: escapeWord(entry) }),
         ...(id === undefined ? {} : { id }),
         ...(store === undefined ? {} : { store }),
         ...(problem === undefined ? {} : { problem: escapeText(problem) }),
