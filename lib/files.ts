@@ -14,10 +14,14 @@ const mostReadings = 3;
 export const files = {
   readFile: (path: string) => fs.readFileSync(path, "latin1"),
 
-  /** The same without standing still. A file that changes while it is read is read again. */
+  /**
+   * The same without standing still, of what can be read again and again: a file, or /dev/null. A file that changes
+   * while it is read is read again.
+   */
   async readLarge(path: string): Promise<string> {
     for (let readings = 1;; readings++) {
-      const before = fs.statSync(path);
+      const before = statOf(path);
+      if (!before.isFile()) return readNothing(path, before);
       if (before.size <= smallBytes) return fs.readFileSync(path, "latin1");
       const text = await readInChunks(path);
       const after = fs.statSync(path);
@@ -26,6 +30,9 @@ export const files = {
       if (same || readings === mostReadings) return text;
     }
   },
+
+  /** The names in a folder; undefined if it is none. */
+  namesIn: (path: string) => statOf(path).isDirectory() ? fs.readdirSync(path) : undefined,
 
   /** What is there but out of reach is there: reading it will say what is wrong. */
   exists(path: string): boolean {
@@ -38,6 +45,29 @@ export const files = {
     }
   },
 };
+
+function statOf(path: string): fs.Stats {
+  try {
+    return fs.statSync(path);
+  } catch (error) {
+    // Deno's word for what only --allow-all would open: /dev/stdin, and most of /proc.
+    if (!(error instanceof Error) || error.name !== "NotCapable") throw error;
+    throw new Error("this program has no right to that; want a file or a folder", { cause: error });
+  }
+}
+
+/** What is in /dev/null, under any name. Anything else has no end, or none that comes twice. */
+function readNothing(path: string, stat: fs.Stats): string {
+  if (stat.isCharacterDevice() && fs.realpathSync(path) === "/dev/null") return "";
+  const kind = stat.isFIFO()
+    ? "a pipe, which can be read only once"
+    : stat.isDirectory()
+    ? "a folder"
+    : stat.isSocket()
+    ? "a socket"
+    : "a device";
+  throw new Error(`it is ${kind}; want a file or a folder of files`);
+}
 
 /** Chunks that are small also because Deno 2.6 takes ten seconds to decode 30 MiB in one go. */
 async function readInChunks(path: string): Promise<string> {

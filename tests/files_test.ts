@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
+import * as net from "node:net";
 import { test } from "node:test";
 import { files, whyNoFileIn } from "../lib/files.ts";
-import { tempDir } from "./support/process.ts";
+import { atEnd, tempDir } from "./support/process.ts";
 
 test("a file is read byte for byte, however large it is", async (t) => {
   const file = `${tempDir(t)}/file`;
@@ -25,7 +27,34 @@ test("a file that changes while it is read is read again, and never half of each
 test("a file that cannot be read is an error that says why", async (t) => {
   const dir = tempDir(t);
   await assert.rejects(files.readLarge(`${dir}/none`), /ENOENT|[Nn]o such file/);
-  await assert.rejects(files.readLarge(dir), /EISDIR|[Ii]s a directory/);
+  await assert.rejects(files.readLarge(dir), /it is a folder/);
+});
+
+test("what can be read only once, or never ends, is an error that names it, at once", async (t) => {
+  const dir = tempDir(t);
+  execFileSync("mkfifo", [`${dir}/fifo`]);
+  // Without a writer, opening it would wait for one.
+  await assert.rejects(files.readLarge(`${dir}/fifo`), /it is a pipe, .* want a file or a folder/);
+  await assert.rejects(files.readLarge("/dev/zero"), /it is a device/);
+  const server = net.createServer().listen(`${dir}/socket`);
+  atEnd(t, () => void server.close());
+  await new Promise((resolve) => server.once("listening", resolve));
+  await assert.rejects(files.readLarge(`${dir}/socket`), /it is a socket/);
+});
+
+test("/dev/null is an empty file, and so is a link to it", async (t) => {
+  const link = `${tempDir(t)}/masked`;
+  fs.symlinkSync("/dev/null", link);
+  for (const file of ["/dev/null", link]) assert.equal(await files.readLarge(file), "");
+});
+
+test("a folder's names are told from a file's lack of any", (t) => {
+  const dir = tempDir(t);
+  fs.writeFileSync(`${dir}/file`, "");
+  assert.deepEqual(files.namesIn(dir), ["file"]);
+  assert.deepEqual(files.namesIn(`${dir}/`), ["file"]);
+  assert.equal(files.namesIn(`${dir}/file`), undefined);
+  assert.throws(() => files.namesIn(`${dir}/none`), /ENOENT|[Nn]o such file/);
 });
 
 test("where a file can be made none is left, and where none can be that is said", (t) => {

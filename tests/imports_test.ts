@@ -77,6 +77,7 @@ const pure = [
   "lib/lists/prefixes.ts",
   "lib/lists/reading.ts",
   "lib/lists/recipients.ts",
+  "lib/lists/sources.ts",
   "lib/log/escape.ts",
   "lib/log/log.ts",
   "lib/log/target.ts",

@@ -5,7 +5,8 @@
 import * as os from "node:os";
 import { loadConfig, type Refused, type Sources } from "./config.ts";
 import { subjectsWith } from "../identity/subject.ts";
-import { type ListFiles, type Lists, readLists } from "../lists/read.ts";
+import { type Lists, readLists } from "../lists/read.ts";
+import type { ListFiles } from "../lists/sources.ts";
 import type { PolicyOptions } from "../greylist/policy.ts";
 import { deferralTemplate, headerTemplate } from "../protocol/reply.ts";
 import type { Secrets } from "./secrets.ts";

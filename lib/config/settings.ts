@@ -7,7 +7,7 @@
  *
  * Long, because it is a table. To add a setting: add a row. Its name in Config (`retryWindow`) and its type follow from the row.
  */
-import type { ListFile } from "../lists/read.ts";
+import type { ListFile } from "../lists/sources.ts";
 import { parseLogTarget, syslogPath } from "../log/target.ts";
 import { deferralTemplate, headerTemplate } from "../protocol/reply.ts";
 import { parseStoreAddress } from "../stores/address.ts";
@@ -301,7 +301,8 @@ export const settings = {
     parse: listFile,
     fallback: "?/etc/greylist/whitelist_clients, ?/etc/greylist/whitelist_clients.local",
     placeholder: "FILE",
-    help: "lists of clients that are never greylisted; a file behind ? need not be there",
+    help:
+      "lists of clients that are never greylisted: files, or folders of them; one behind ? need not be there",
     reloadable: true,
   },
   "whitelist-recipients": {

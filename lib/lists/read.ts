@@ -6,6 +6,7 @@ import type { Source } from "./lines.ts";
 import { describeProblem, describeWarning, type Found, type Reading } from "./reading.ts";
 import { readRecipientList, type RecipientList } from "./recipients.ts";
 import { finish } from "./slices.ts";
+import { type ListFile, type ListFiles, readSources } from "./sources.ts";
 
 /** Who is greylisted and who is not, as far as that is written down. */
 export interface Lists {
@@ -19,12 +20,6 @@ export interface Lists {
   readonly neverAutoWhitelisted: ClientList;
 }
 
-/** A list's file; an optional one need not be there. */
-export interface ListFile {
-  readonly path: string;
-  readonly optional: boolean;
-}
-
 /** The settings that name lists, and say how they are meant. */
 export interface ListSettings {
   readonly recipientDelimiter: string;
@@ -32,13 +27,6 @@ export interface ListSettings {
   readonly whitelistRecipients: readonly ListFile[];
   readonly greylistRecipients: readonly ListFile[];
   readonly autoWhitelistExcept: readonly ListFile[];
-}
-
-/** How files are read. */
-export interface ListFiles {
-  /** The bytes of a file, however large, read without standing still. Rejects with why it cannot be. */
-  readonly readLarge: (path: string) => Promise<string>;
-  readonly exists: (path: string) => boolean;
 }
 
 /** The lists, and what is to be said about them. */
@@ -52,25 +40,14 @@ export interface ReadLists {
 /** Reads every list. */
 export async function readLists(config: ListSettings, files: ListFiles): Promise<ReadLists> {
   const problems: string[] = [], warnings: string[] = [];
-  const sourcesOf = async (list: readonly ListFile[]) => {
-    const sources: Source[] = [];
-    for (const { path, optional } of list) {
-      if (optional && !files.exists(path)) continue;
-      try {
-        sources.push({ file: path, text: await files.readLarge(path) });
-      } catch (error) {
-        problems.push(`Cannot read "${path}": ${error instanceof Error ? error.message : error}`);
-      }
-    }
-    return sources;
-  };
   const read = async <List>(
-    files: readonly ListFile[],
+    list: readonly ListFile[],
     readList: (sources: readonly Source[]) => Reading<Found & { readonly list: List }>,
   ) => {
-    const found = await finish(readList(await sourcesOf(files)));
-    problems.push(...found.problems.map(describeProblem));
-    warnings.push(...found.warnings.map(describeWarning));
+    const read = await readSources(list, files);
+    const found = await finish(readList(read.sources));
+    problems.push(...read.problems, ...found.problems.map(describeProblem));
+    warnings.push(...read.warnings, ...found.warnings.map(describeWarning));
     return found.list;
   };
   const recipientList = (sources: readonly Source[]) =>
@@ -86,9 +63,12 @@ export async function readLists(config: ListSettings, files: ListFiles): Promise
   return { lists, problems, warnings };
 }
 
-/** The files that the lists come from; a change of one of them is a change of the lists. */
+/** The files and folders that the lists come from; a change of one of them is a change of the lists. */
 export function listFiles(config: ListSettings): readonly string[] {
-  const { whitelistClients, whitelistRecipients, greylistRecipients, autoWhitelistExcept } = config;
-  return [whitelistClients, whitelistRecipients, greylistRecipients, autoWhitelistExcept].flat()
-    .map(({ path }) => path);
+  return [
+    config.whitelistClients,
+    config.whitelistRecipients,
+    config.greylistRecipients,
+    config.autoWhitelistExcept,
+  ].flat().map(({ path }) => path);
 }

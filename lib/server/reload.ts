@@ -4,6 +4,7 @@
  */
 import * as fs from "node:fs";
 import { listFiles, type ReadLists } from "../lists/read.ts";
+import { takenFrom } from "../lists/sources.ts";
 import type { Log } from "../log/log.ts";
 import {
   type Config,
@@ -105,8 +106,8 @@ export async function reloadLists(
 }
 
 /**
- * Calls `changed` after one of the files has changed and then stayed the same for one look: an editor or
- * a copy may still be writing. Gives the function that ends it.
+ * Calls `changed` after one of the files, or of those that a folder gives, has changed and then stayed the same
+ * for one look: an editor or a copy may still be writing. Gives the function that ends it.
  */
 export function watchFiles(paths: () => readonly string[], changed: () => void): () => void {
   let watched = paths(), known = fingerprint(watched), pending: string | undefined;
@@ -129,13 +130,25 @@ export function watchFiles(paths: () => readonly string[], changed: () => void):
 }
 
 function fingerprint(paths: readonly string[]): string {
-  return paths.map((path) => {
-    try {
-      const { dev, ino, size, mtimeMs } = fs.statSync(path);
-      return `${dev}:${ino}:${size}:${mtimeMs}`;
-    } catch (error) {
-      // Gone, or out of reach: a change like any other, and reading it will say what is wrong.
-      return (error as NodeJS.ErrnoException).code ?? "unknown";
-    }
-  }).join(" ");
+  return paths.map((path) =>
+    markOf(path, (stat) => {
+      if (!stat.isDirectory()) return markOfFile(stat);
+      // What a folder in it has does not count, and may be the folder itself again.
+      const files = takenFrom(path, fs.readdirSync(path));
+      return files.map((file) => `${file}:${markOf(file, markOfFile)}`).join();
+    })
+  ).join(" ");
+}
+
+function markOf(path: string, mark: (stat: fs.Stats) => string): string {
+  try {
+    return mark(fs.statSync(path));
+  } catch (error) {
+    // Gone, or out of reach: a change like any other, and reading it will say what is wrong.
+    return (error as NodeJS.ErrnoException).code ?? "unknown";
+  }
+}
+
+function markOfFile({ dev, ino, size, mtimeMs }: fs.Stats): string {
+  return `${dev}:${ino}:${size}:${mtimeMs}`;
 }

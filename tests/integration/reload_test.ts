@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
@@ -117,6 +118,49 @@ test("a list that goes out of reach leaves the old one in force, and the daemon 
   fs.symlinkSync(on.files.list, on.files.list);
   await on.said("what was read before stays in force");
   assert.equal(await on.postfix.ask(fromExample()), dunno);
+});
+
+test("a list that becomes a pipe leaves the old one in force, and no answer waits for it", async (t) => {
+  const on = await daemonWithFiles(t, "", "example.org\n");
+  fs.rmSync(on.files.list);
+  execFileSync("mkfifo", [on.files.list]);
+  await on.said("it is a pipe, which can be read only once");
+  await on.said("what was read before stays in force");
+  assert.equal(await on.postfix.ask(fromExample()), dunno);
+});
+
+test("of a list that is a folder every change is noticed: new files, changed ones, and those that go", async (t) => {
+  const folder = path.join(tempDir(t), "whitelist_recipients.d");
+  fs.mkdirSync(folder);
+  // Folders in it, each of which has both again.
+  for (const name of ["again", "and-again"]) fs.symlinkSync(".", path.join(folder, name));
+  const on = await daemonWithFiles(t, `whitelist-recipients = ${folder}/\n`, "");
+  const passes = (recipient: string) => async () =>
+    await on.postfix.ask(request({ recipient })) === dunno;
+  const isNew = (recipient: string) => async () => !await passes(recipient)();
+  const write = (name: string, text: string) => fs.writeFileSync(path.join(folder, name), text);
+  const times = () => on.daemon.stderr().split("took the new lists").length - 1;
+
+  await on.said(`${folder}/again is a folder in a folder of lists, and not read`);
+  assert.ok(!await passes("alice@example.org")());
+  write("10-people.conf", "alice@example.org\n");
+  await waitFor("the new file to count", passes("alice@example.org"));
+  write("10-people.conf", "bob@example.org\n");
+  await waitFor("the changed file to count", passes("bob@example.org"));
+  await waitFor("what it had to be gone", isNew("alice@example.org"));
+  const before = times();
+  write("20-bad.conf", "carol@example.org\n@dave.example\n");
+  write("30-good.conf", "erin@example.org\n");
+  await on.said(`Cannot read ${folder}/20-bad.conf:2: "@dave.example", wanted `);
+  await on.said("what was read before stays in force");
+  assert.ok(await passes("bob@example.org")(), "the old lists stay whole");
+  assert.ok(!await passes("erin@example.org")(), "nothing of the new ones counts");
+  assert.equal(times(), before);
+  // The name of a file that is left alone.
+  fs.renameSync(path.join(folder, "20-bad.conf"), path.join(folder, "20-bad.conf~"));
+  await waitFor("the good file to count", passes("erin@example.org"));
+  fs.rmSync(path.join(folder, "30-good.conf"));
+  await waitFor("what went with its file to be gone", isNew("erin@example.org"));
 });
 
 test("a setting that only a restart changes is named, and stays", async (t) => {

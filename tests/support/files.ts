@@ -8,6 +8,13 @@ export function filesOf(files: Readonly<Record<string, string>>) {
   return {
     exists: (path: string) => path in files,
     readFile,
+    namesIn(path: string) {
+      if (path in files) return undefined;
+      const folder = path.endsWith("/") ? path : `${path}/`;
+      const names = Object.keys(files).filter((file) => file.startsWith(folder))
+        .map((file) => file.slice(folder.length).replace(/\/.*/, ""));
+      return names.length === 0 ? undefined : [...new Set(names)];
+    },
     // deno-lint-ignore require-await -- what it throws must be a rejection
     readLarge: async (path: string) => readFile(path),
   };

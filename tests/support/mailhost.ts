@@ -23,6 +23,8 @@ export interface MailHostOptions {
   readonly store: "memcached" | "sqlite" | "memory" | `sqlite:${string}`;
   /** Further lines of greylist's configuration file, `name = value`. */
   readonly greylist?: readonly string[];
+  /** Lists: the setting, a file or a file in a folder that becomes its value, and what is in it. */
+  readonly lists?: readonly (readonly [setting: string, file: string, text: string])[];
   /** Further main.cf settings, `name=value`. */
   readonly postfix?: readonly string[];
 }
@@ -78,6 +80,12 @@ async function startMailHost(t: Cleanup, options: MailHostOptions): Promise<Mail
     : options.store;
   const config = path.join(dir, "greylist.conf");
   const settings = [`store = ${store}`, `delay = ${DELAY_SECONDS}s`, ...options.greylist ?? []];
+  for (const [setting, file, text] of options.lists ?? []) {
+    const target = path.join(dir, "lists", file);
+    fs.mkdirSync(path.dirname(target), { recursive: true });
+    fs.writeFileSync(target, text);
+    settings.push(`${setting} = ${path.join(dir, "lists", file.split("/")[0] ?? "")}`);
+  }
   fs.writeFileSync(config, settings.map((line) => `${line}\n`).join(""));
   const args = ["--config", config, "--log", `file:${logFile}`];
 
