@@ -38,7 +38,7 @@ COPY postfix/launcher /usr/local/bin/greylist
 COPY postfix/entrypoint postfix/add-users postfix/health postfix/rotate-log /usr/local/lib/greylist/
 COPY postfix/rsyslog.conf /etc/rsyslog.d/10-greylist.conf
 COPY postfix/main.cf postfix/master.cf /etc/postfix/
-COPY postfix/whitelist_clients postfix/whitelist_recipients /etc/greylist/
+COPY postfix/whitelist_clients postfix/whitelist_senders postfix/whitelist_recipients /etc/greylist/
 
 # greylist runs as a user that owns nothing but its state, for those who keep it in a file.
 RUN (useradd -r -M -d /var/lib/greylist -s /usr/sbin/nologin greylist 2>/dev/null \

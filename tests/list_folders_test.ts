@@ -33,6 +33,7 @@ test("its files add up with other files of the list, and each is named in what i
   const { lists, problems } = await readLists({
     recipientDelimiter: "+",
     whitelistClients: [...folder("/own"), ...folder("/d/")],
+    whitelistSenders: folder("/d"),
     whitelistRecipients: folder("/d"),
     greylistRecipients: folder("/d"),
     autoWhitelistExcept: folder("/d"),
@@ -45,8 +46,8 @@ test("its files add up with other files of the list, and each is named in what i
   assert.equal(client("own.example"), "/own:1");
   assert.equal(client("early.example"), "/d/10:1");
   assert.equal(client("late.example"), "/d/20.conf:2");
-  const { recipients, greylisted, neverAutoWhitelisted } = lists;
-  for (const list of [recipients, greylisted]) {
+  const { senders, recipients, greylisted, neverAutoWhitelisted } = lists;
+  for (const list of [senders, recipients, greylisted]) {
     assert.equal(list?.match("a@early.example")?.file, "/d/10");
   }
   const early = { name: "early.example", address: "" };
@@ -65,8 +66,9 @@ test("every bad file of it and every bad line is named, all at once", async () =
   const { problems, warnings } = await readLists({
     recipientDelimiter: "+",
     whitelistClients: [],
-    whitelistRecipients: folder("/d"),
-    greylistRecipients: folder("/none"),
+    whitelistSenders: folder("/d"),
+    whitelistRecipients: folder("/none"),
+    greylistRecipients: [],
     autoWhitelistExcept: [],
   }, {
     ...files,

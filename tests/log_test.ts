@@ -80,9 +80,9 @@ test("what is missing or empty is left out of a decision; what is ours comes las
 test("the entry of a list that let a mail pass is one word, before what is ours", async () => {
   const { log, flushed } = open();
   const entry = "/etc/greylist/my m\u00fcnchen, action=greylist:12";
-  log.decision({ action: "pass", reason: "client whitelist", request: mail(), entry });
+  log.decision({ action: "pass", reason: "sender whitelist", request: mail(), entry });
   assert.deepEqual(await flushed(), [
-    "info action=pass, reason=client whitelist, client_name=mx.example.org, " +
+    "info action=pass, reason=sender whitelist, client_name=mx.example.org, " +
     "client_address=192.0.2.1, sender=alice@example.org, recipient=bob@example.com, " +
     "entry=/etc/greylist/my\\x20m\u00fcnchen\\x2c\\x20action\\x3dgreylist:12",
   ]);

@@ -12,6 +12,7 @@ import {
   request,
   type Scene,
   scene,
+  senderList,
   subjects,
 } from "./support/policy.ts";
 
@@ -324,15 +325,25 @@ test("a whitelisted recipient passes, with any extension", async () => {
   assert.match(await ask(on), /^DEFER_IF_PERMIT/);
 });
 
+test("a whitelisted sender passes from everywhere, and earns nothing", async () => {
+  const on = scene(lists({ senders: senderList("alice@example.org\n") }));
+  assert.equal(await ask(on, { sender: "Alice+x@example.org" }), "DUNNO");
+  assert.equal(await ask(on, { client_name: "unknown", client_address: "203.0.113.9" }), "DUNNO");
+  assert.deepEqual(on.decisions(), Array(2).fill("pass sender whitelist"));
+  assert.match(await ask(on, { sender: "bob@example.org" }), /^DEFER_IF_PERMIT/);
+});
+
 test("what a list lets pass is logged with the file and line of its entry", async () => {
   const on = scene(lists({
     clients: clientList("# ours\nexample.net"),
+    senders: senderList("\n\nalice@example.org"),
     recipients: recipientList("postmaster@"),
   }));
   await ask(on, { client_name: "mx.example.net" });
+  await ask(on);
   await ask(on, { sender: "", recipient: "postmaster@example.com" });
   const entries = on.events.map(([, record]) => (record as DecisionRecord).entry);
-  assert.deepEqual(entries, ["/list:2", "/list:1"]);
+  assert.deepEqual(entries, ["/list:2", "/list:3", "/list:1"]);
 });
 
 test("with greylist-recipients only those are greylisted", async () => {

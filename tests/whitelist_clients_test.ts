@@ -187,7 +187,7 @@ const UNREADABLE: [string, RegExp][] = [
   ["example.org OK", /one entry a line/],
   ["*.example.org", /includes everything below/],
   [".example.org", /includes everything below/],
-  ["user@example.org", /list of recipients/],
+  ["user@example.org", /list of senders \(whitelist-senders\) or of recipients/],
   ["example..org", /host or domain name/],
   ["-example.org", /host or domain name/],
   ["example.org:25", /host or domain name/],

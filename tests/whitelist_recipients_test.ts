@@ -35,6 +35,7 @@ test("an extension begins with what recipient-delimiter says", async () => {
     whitelistRecipients,
     greylistRecipients: whitelistRecipients,
     whitelistClients: [],
+    whitelistSenders: [],
     autoWhitelistExcept: [],
   }, filesOf({ "/list": "user@" }));
   for (const list of [lists.recipients, lists.greylisted]) {

@@ -305,6 +305,15 @@ export const settings = {
       "lists of clients that are never greylisted: files, or folders of them; one behind ? need not be there",
     reloadable: true,
   },
+  "whitelist-senders": {
+    takes: "list",
+    parse: listFile,
+    fallback: "?/etc/greylist/whitelist_senders",
+    placeholder: "FILE",
+    help:
+      "lists of senders that are never greylisted; anybody can forge a sender, and so pass from everywhere",
+    reloadable: true,
+  },
   "whitelist-recipients": {
     takes: "list",
     parse: listFile,

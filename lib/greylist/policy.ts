@@ -3,7 +3,7 @@
  * means for the mail, and what time it is.
  *
  * 1. A state that is neither RCPT nor missing, or a client that has authenticated: nothing to say.
- * 2. Whitelisted clients and recipients, and recipients that are not to be greylisted: pass. It earns
+ * 2. Whitelisted clients, senders and recipients, and recipients that are not to be greylisted: pass. It earns
  *    nothing: only mail that waited and came back proves anything.
  * 3. A client address that is none: pass, logged.
  * 4. What is known is read in one round trip, decide.ts decides, and what it wants written is written before
@@ -112,6 +112,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
     const passed = (reason: string, rule: Rule | undefined): Finding | undefined =>
       rule && { verdict: "pass", reason, entry: `${rule.file}:${rule.line}` };
     const found = passed("client whitelist", lists.clients.match(client)) ??
+      passed("sender whitelist", lists.senders.match(request.get("sender") ?? "")) ??
       passed("recipient whitelist", lists.recipients.match(recipient));
     if (found !== undefined) return found;
     if (lists.greylisted === undefined || lists.greylisted.match(recipient)) return undefined;

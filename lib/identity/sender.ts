@@ -15,7 +15,7 @@
  */
 import { hostName } from "./host_name.ts";
 import { registrableDomain } from "./public_suffix.ts";
-import { withoutTag } from "./sender_tags.ts";
+import { MOST_TAGS, withoutTag } from "./sender_tags.ts";
 import { TOKEN, withoutTokens } from "./sender_tokens.ts";
 import { lowerCase, splitAddress, withoutExtension } from "./triplet.ts";
 
@@ -28,9 +28,6 @@ export interface SenderContext {
   readonly delimiters: string;
 }
 
-// More tags than forwarders put on, and few enough for whoever sends thousands of them.
-const MOST_TAGS = 8;
-
 // What the recipient's address inside the sender has no place beside: it is part of a longer name then.
 const WITHIN = "[0-9a-z\\x80-\\xff\\0]";
 
@@ -40,6 +37,21 @@ export function normalizeSenderFully(sender: string, context: SenderContext): st
   const patterns = recipientPatterns(lowerCase(context.recipient), local, context.delimiters);
   const host = hostName(context.clientName);
   return normalizeLocal(local, patterns, MOST_TAGS) + normalizeDomain(domain, host);
+}
+
+/**
+ * The address inside the tags of BATV and SRS, in lower case; of SRS it is the one that the mail was forwarded for.
+ * Undefined for a sender without a tag.
+ */
+export function untaggedSender(sender: string): string | undefined {
+  let { local, domain } = splitAddress(lowerCase(sender)), tags = 0;
+  for (; tags < MOST_TAGS; tags++) {
+    const inside = withoutTag(local);
+    if (inside === undefined) break;
+    local = inside.local;
+    if (inside.domain !== "") domain = `@${inside.domain}`;
+  }
+  return tags === 0 ? undefined : local + domain;
 }
 
 /** The registrable domain of a sender; undefined for the null sender, no domain, an address literal. */

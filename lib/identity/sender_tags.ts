@@ -20,6 +20,9 @@ export interface Untagged {
   readonly local: string;
 }
 
+/** So many tags are taken off: more than forwarders put on, and few enough for whoever sends thousands of them. */
+export const MOST_TAGS = 8;
+
 const BATV_TAG = "[0-9]{4}[0-9a-f]{6}";
 const BATV: readonly (readonly [begin: string, pattern: RegExp])[] = [
   ["prvs=", new RegExp(`^prvs=${BATV_TAG}=([^]+)$`)],

@@ -85,7 +85,10 @@ function networkOf(entry: string): Network | undefined {
 /** The more exact, the sooner the line is repaired. */
 function wantedFor(text: string): string {
   if (/[ \t\r\f\v]/.test(text)) return `one entry a line: ${WANTED}`;
-  if (text.includes("@")) return `${WANTED}; addresses belong into a list of recipients`;
+  if (text.includes("@")) {
+    return `${WANTED}; mail addresses belong into a list of senders (whitelist-senders) or of recipients` +
+      " (whitelist-recipients)";
+  }
   if (/^[*.]/.test(text)) return `${WANTED}; a domain includes everything below it`;
   if (text.startsWith("[")) return "an IPv6 address or network without brackets";
   if (/^[0-9.]+(?:\/[0-9]*)?$/.test(text)) {

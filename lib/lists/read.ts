@@ -5,6 +5,7 @@ import { type ClientList, readClientList } from "./clients.ts";
 import type { Source } from "./lines.ts";
 import { describeProblem, describeWarning, type Found, type Reading } from "./reading.ts";
 import { readRecipientList, type RecipientList } from "./recipients.ts";
+import { readSenderList, type SenderList } from "./senders.ts";
 import { finish } from "./slices.ts";
 import { type ListFile, type ListFiles, readSources } from "./sources.ts";
 
@@ -12,6 +13,8 @@ import { type ListFile, type ListFiles, readSources } from "./sources.ts";
 export interface Lists {
   /** Clients that are never greylisted. */
   readonly clients: ClientList;
+  /** Senders that are never greylisted. */
+  readonly senders: SenderList;
   /** Recipients that are never greylisted. */
   readonly recipients: RecipientList;
   /** The only recipients that are greylisted; undefined: all. */
@@ -24,6 +27,7 @@ export interface Lists {
 export interface ListSettings {
   readonly recipientDelimiter: string;
   readonly whitelistClients: readonly ListFile[];
+  readonly whitelistSenders: readonly ListFile[];
   readonly whitelistRecipients: readonly ListFile[];
   readonly greylistRecipients: readonly ListFile[];
   readonly autoWhitelistExcept: readonly ListFile[];
@@ -54,6 +58,7 @@ export async function readLists(config: ListSettings, files: ListFiles): Promise
     readRecipientList(sources, config.recipientDelimiter);
   const lists: Lists = {
     clients: await read(config.whitelistClients, readClientList),
+    senders: await read(config.whitelistSenders, readSenderList),
     recipients: await read(config.whitelistRecipients, recipientList),
     greylisted: config.greylistRecipients.length === 0
       ? undefined
@@ -67,6 +72,7 @@ export async function readLists(config: ListSettings, files: ListFiles): Promise
 export function listFiles(config: ListSettings): readonly string[] {
   return [
     config.whitelistClients,
+    config.whitelistSenders,
     config.whitelistRecipients,
     config.greylistRecipients,
     config.autoWhitelistExcept,

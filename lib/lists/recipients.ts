@@ -1,125 +1,22 @@
 /**
- * Lists of recipients: those that are never greylisted, or, as an opt-in list, the only ones that are.
- *
- *     example.org         a domain and everything below it; münchen.example is xn--mnchen-3ya.example
- *     user@example.org    an address
- *     user@               this user at any domain
- *     /^info@.*\.org$/    a regular expression, found anywhere in the address
- *
- * The format is postgrey's (perldoc postgrey, "Whitelists"). An entry for `user` is also one for
- * `user+extension`, with whatever recipient-delimiter has in place of the `+`. The domain of an address is what follows its last `@`; an address without one is
- * a user of this host, so `user@` holds it.
+ * Lists of recipients: those that are never greylisted, or, as an opt-in list, the only ones that are. What an
+ * entry may be: addresses.ts. An entry for `user` is also one for `user+extension`, with whatever
+ * recipient-delimiter has in place of the `+`.
  */
-import { lowerCase, splitAddress } from "../identity/triplet.ts";
-import { canonicalDomain, Domains, isDomainOfBytes } from "./domains.ts";
-import { Lines, type Rule, type Source } from "./lines.ts";
-import { Patterns } from "./patterns.ts";
-import { Places } from "./places.ts";
-import { type Found, readEntries, type Reading, type Remark } from "./reading.ts";
+import { type AddressList, readAddressList } from "./addresses.ts";
+import type { Source } from "./lines.ts";
+import type { Found, Reading } from "./reading.ts";
 
-export interface RecipientList {
-  /** The entry that this address is in: the address, else the user, else the domain, else a regex. */
-  match(recipient: string): Rule | undefined;
-}
-
-const WANTED = "user@domain, user@, a domain, or /regex/";
-
-/** Taken nevertheless: mail without SMTPUTF8 may have the same bytes, and 0.1.0 took them. */
-const UNKNOWN_TO_DNS =
-  "has no domain that DNS could have (is it UTF-8?), and means these very bytes";
+export type RecipientList = AddressList;
 
 /**
  * Reads the files of one list. All that cannot be read comes back, and the rest still works.
  *
  * @param delimiters the characters that begin an extension
  */
-export function* readRecipientList(
+export function readRecipientList(
   sources: readonly Source[],
   delimiters = "+",
 ): Reading<Found & { readonly list: RecipientList }> {
-  const list = new Recipients(sources, delimiters);
-  return { list, ...yield* readEntries(list.lines, list.patterns, list.add) };
-}
-
-class Recipients implements RecipientList {
-  readonly lines: Lines;
-  readonly patterns = new Patterns();
-  /** Keyed by `user@domain` and `user@`. */
-  readonly #addresses = new Places((place) => {
-    const { user, domain } = partsOf(this.lines.entry(place));
-    return `${user}@${domain}`;
-  });
-  readonly #domains = new Domains((place) => partsOf(this.lines.entry(place)).domain);
-  /** How long the listed users are: no other lengths need be looked up. */
-  readonly #userLengths = new Set<number>();
-  #longestUser = 0;
-  #longestDomain = 0;
-
-  constructor(sources: readonly Source[], private readonly delimiters: string) {
-    this.lines = new Lines(sources);
-  }
-
-  readonly add = (entry: string, place: number): Remark | undefined => {
-    if (/[ \t\r\f\v]/.test(entry)) return { wanted: `one entry a line: ${WANTED}` };
-    const { user, domain, alone } = partsOf(entry);
-    if (user === "*" || (user === "" && (!alone || /^[*.]/.test(domain)))) {
-      return { wanted: `${WANTED}; a domain stands alone and includes everything below it` };
-    }
-    if (domain === "" ? alone : !isMailDomain(domain)) return { wanted: WANTED };
-    if (alone) this.#domains.add(domain, place);
-    else {
-      this.#addresses.add(`${user}@${domain}`, place);
-      this.#userLengths.add(user.length);
-      this.#longestUser = Math.max(this.#longestUser, user.length);
-      this.#longestDomain = Math.max(this.#longestDomain, domain.length);
-    }
-    return /[\x80-\xff]/.test(domain) ? { doubt: UNKNOWN_TO_DNS } : undefined;
-  };
-
-  match(recipient: string): Rule | undefined {
-    const { local, domain: atDomain } = splitAddress(recipient);
-    const domain = canonicalDomain(atDomain.slice(1));
-    const place = this.#user(lowerCase(local), domain) ?? this.#domains.find(domain) ??
-      this.patterns.find(recipient);
-    return place === undefined ? undefined : this.lines.rule(place);
-  }
-
-  #user(local: string, domain: string): number | undefined {
-    const users = [...this.#users(local)];
-    // A domain longer than any in the list is not hashed for each of the users.
-    const full = domain.length <= this.#longestDomain ? users : [];
-    for (const each of full) {
-      const place = this.#addresses.find(`${each}@${domain}`);
-      if (place !== undefined) return place;
-    }
-    for (const each of users) {
-      const place = this.#addresses.find(`${each}@`);
-      if (place !== undefined) return place;
-    }
-    return undefined;
-  }
-
-  /** The user itself, and what stands before each delimiter that has something behind it. */
-  *#users(user: string): Generator<string> {
-    if (user === "") return;
-    if (this.#userLengths.has(user.length)) yield user;
-    const end = Math.min(user.length - 2, this.#longestUser);
-    for (let at = 1; at <= end; at++) {
-      const begins = this.delimiters.includes(user.charAt(at));
-      if (begins && this.#userLengths.has(at)) yield user.slice(0, at);
-    }
-  }
-}
-
-/** An entry's user and domain in the spelling that is compared; a domain alone has no user. */
-function partsOf(entry: string): { user: string; domain: string; alone: boolean } {
-  const { local, domain } = splitAddress(entry);
-  return domain === ""
-    ? { user: "", domain: canonicalDomain(local), alone: true }
-    : { user: lowerCase(local), domain: canonicalDomain(domain.slice(1)), alone: false };
-}
-
-/** A domain, or an address literal such as `[192.0.2.1]`. */
-function isMailDomain(domain: string): boolean {
-  return isDomainOfBytes(domain) || /^\[[0-9a-z:.]+\]$/.test(domain);
+  return readAddressList(sources, delimiters);
 }

@@ -130,14 +130,14 @@ test("a list that becomes a pipe leaves the old one in force, and no answer wait
 });
 
 test("of a list that is a folder every change is noticed: new files, changed ones, and those that go", async (t) => {
-  const folder = path.join(tempDir(t), "whitelist_recipients.d");
+  const folder = path.join(tempDir(t), "whitelist_senders.d");
   fs.mkdirSync(folder);
   // Folders in it, each of which has both again.
   for (const name of ["again", "and-again"]) fs.symlinkSync(".", path.join(folder, name));
-  const on = await daemonWithFiles(t, `whitelist-recipients = ${folder}/\n`, "");
-  const passes = (recipient: string) => async () =>
-    await on.postfix.ask(request({ recipient })) === dunno;
-  const isNew = (recipient: string) => async () => !await passes(recipient)();
+  const on = await daemonWithFiles(t, `whitelist-senders = ${folder}/\n`, "");
+  const passes = (sender: string) => async () =>
+    await on.postfix.ask(request({ sender })) === dunno;
+  const isNew = (sender: string) => async () => !await passes(sender)();
   const write = (name: string, text: string) => fs.writeFileSync(path.join(folder, name), text);
   const times = () => on.daemon.stderr().split("took the new lists").length - 1;
 

@@ -8,10 +8,12 @@ import { MemoryStore } from "../../lib/stores/memory.ts";
 import { readClientList } from "../../lib/lists/clients.ts";
 import type { Reading } from "../../lib/lists/reading.ts";
 import { readRecipientList } from "../../lib/lists/recipients.ts";
+import { readSenderList } from "../../lib/lists/senders.ts";
 import type { Store } from "../../lib/stores/store.ts";
 
-/** A list of clients; of recipients. Without patterns, which would need an engine. */
+/** A list of clients; of senders; of recipients. Without patterns, which would need an engine. */
 export const clientList = (text: string) => atOnce(readClientList([{ file: "/list", text }])).list;
+export const senderList = (text: string) => atOnce(readSenderList([{ file: "/list", text }])).list;
 export const recipientList = (text: string) =>
   atOnce(readRecipientList([{ file: "/list", text }])).list;
 
@@ -47,6 +49,7 @@ export const policyOptions: PolicyOptions = {
   senders: true,
   lists: {
     clients: clientList(""),
+    senders: senderList(""),
     recipients: recipientList(""),
     greylisted: undefined,
     neverAutoWhitelisted: clientList(""),
