@@ -80,6 +80,7 @@ const pure = [
   "lib/lists/recipients.ts",
   "lib/lists/senders.ts",
   "lib/lists/sources.ts",
+  "lib/lists/survey.ts",
   "lib/log/escape.ts",
   "lib/log/log.ts",
   "lib/log/target.ts",

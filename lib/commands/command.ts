@@ -9,8 +9,10 @@ export type Command =
     readonly usage: string;
     /** What it does, for --help. */
     readonly summary: string;
-    /** Flags without a value that only this command has. */
+    /** Flags without a value that not every command has. */
     readonly switches: readonly string[];
+    /** Whether words may stand behind it. */
+    readonly takesWords?: true;
   }
   & (
     | {

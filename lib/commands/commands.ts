@@ -4,7 +4,7 @@
  */
 import type { Command } from "./command.ts";
 
-type Name = "serve" | "check-config" | "sample-config" | "help" | "version";
+type Name = "serve" | "check-config" | "check-list" | "sample-config" | "help" | "version";
 
 export const commands: Readonly<Record<Name, Command>> = {
   serve: {
@@ -15,9 +15,16 @@ export const commands: Readonly<Record<Name, Command>> = {
   },
   "check-config": {
     usage: "greylist check-config [--strict] [SETTING]…",
-    summary: "say what is wrong; --strict: exit 1 on warnings",
+    summary: "say what is wrong; --strict: 1 for warnings",
     switches: ["strict"],
     run: async (given) => (await import("./check_config.ts")).checkConfig(given),
+  },
+  "check-list": {
+    usage: "greylist check-list [--strict] [--KIND] FILE…",
+    summary: "say which entries of a list do nothing",
+    switches: ["strict", "clients", "senders", "recipients"],
+    takesWords: true,
+    run: async (given) => (await import("./check_list.ts")).checkList(given),
   },
   "sample-config": {
     usage: "greylist sample-config",

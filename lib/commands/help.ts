@@ -25,6 +25,11 @@ export function helpText(commands: readonly Pick<Command, "usage" | "summary">[]
     lines.push(`  --${name}${placeholder && ` ${placeholder}`}`);
     lines.push(...wrap(`${help}${note}`, width - 6).map((line) => `      ${line}`));
   }
-  lines.push("", "Exit status: 0; 78 for a configuration that is wrong; 1 for anything else.");
+  lines.push(
+    "",
+    "KIND is clients, senders or recipients; not needed where the file's name has that word.",
+    "Exit status: 0; 78 for a configuration or a list that is wrong; 1 for anything else, and for",
+    "warnings with --strict.",
+  );
   return lines.join("\n");
 }

@@ -1,5 +1,6 @@
 /**
- * The command line: a command, settings as flags, and switches that only one command has. Pure.
+ * The command line: a command, what it is about, settings as flags, and switches that only some commands have.
+ * Pure.
  *
  * Which commands there are, the caller says; without one it is `serve`. `--help` and `--version` are commands,
  * too.
@@ -8,9 +9,12 @@ import { parseArgs } from "node:util";
 import { isSettingName, type Raw, type RawSettings, textsOf } from "./raw.ts";
 import { type SettingName, settingNames, settings } from "./settings.ts";
 
-/** Every command, with the switches that only it has. */
+/** Every command, with the switches that not all have, and whether it takes words behind it. */
 export type Switches<Command extends string> = Readonly<
-  Record<Command | "serve" | "help" | "version", { readonly switches: readonly string[] }>
+  Record<
+    Command | "serve" | "help" | "version",
+    { readonly switches: readonly string[]; readonly takesWords?: true }
+  >
 >;
 
 /** What the command line says. */
@@ -18,6 +22,8 @@ export interface CommandLine<Command extends string = string> {
   readonly command: Command;
   /** The command's own switches that are there. */
   readonly switches: ReadonlySet<string>;
+  /** The words behind a command that takes any. */
+  readonly words: readonly string[];
   readonly settings: RawSettings;
   /** With one of them, nothing must be done. */
   readonly problems: readonly string[];
@@ -30,15 +36,19 @@ export function readCommandLine<Command extends string>(
 ): CommandLine<keyof Switches<Command>> {
   type Name = keyof Switches<Command>;
   const names = Object.keys(commands) as Name[];
-  const ownerOf = new Map(
-    names.flatMap((name) => commands[name].switches.map((own) => [own, name] as const)),
-  );
-  const raw = new Map<SettingName, Raw>(), switches = new Set<string>(), problems: string[] = [];
+  const owners = (own: string) => names.filter((name) => commands[name].switches.includes(own));
+  const known = new Set(names.flatMap((name) => commands[name].switches));
+  const raw = new Map<SettingName, Raw>(), switches = new Set<string>();
+  const words: string[] = [], problems: string[] = [];
   let command: Name | undefined, afterProblem = false;
-  for (const token of tokensOf(argv, [...ownerOf.keys()])) {
+  for (const token of tokensOf(argv, [...known])) {
     if (token.kind === "positional") {
       // Most likely the value of the flag before it, of which enough has been said.
       if (afterProblem) continue;
+      if (command !== undefined && commands[command].takesWords) {
+        words.push(token.value);
+        continue;
+      }
       const named = names.find((name) => name === token.value);
       if (named === undefined) problems.push(`${token.value}: no such command`);
       else if (command !== undefined) problems.push(`${token.value}: ${command} was asked already`);
@@ -47,7 +57,7 @@ export function readCommandLine<Command extends string>(
       const { name, value } = token;
       const where = token.rawName;
       if (name === "help" || name === "version") command = name;
-      else if (ownerOf.has(name)) switches.add(name);
+      else if (known.has(name)) switches.add(name);
       else if (!isSettingName(name)) {
         problems.push(`${where}: no such setting`);
         afterProblem = true;
@@ -67,10 +77,11 @@ export function readCommandLine<Command extends string>(
     afterProblem = false;
   }
   for (const own of switches) {
-    const owner = ownerOf.get(own);
-    if (owner !== command) problems.push(`--${own}: only ${owner} takes it`);
+    const able = owners(own);
+    if (command !== undefined && able.includes(command)) continue;
+    problems.push(`--${own}: only ${able.join(" and ")} ${able.length > 1 ? "take" : "takes"} it`);
   }
-  return { command: command ?? "serve", switches, settings: raw, problems };
+  return { command: command ?? "serve", switches, words, settings: raw, problems };
 }
 
 function tokensOf(argv: readonly string[], switches: readonly string[]) {

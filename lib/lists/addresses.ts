@@ -11,13 +11,14 @@
  * this host, so `user@` holds it.
  */
 import { lowerCase, splitAddress } from "../identity/triplet.ts";
-import { canonicalDomain, Domains, isDomainOfBytes } from "./domains.ts";
+import { canonicalDomain, domainAbove, Domains, isDomainOfBytes } from "./domains.ts";
 import { Lines, type Rule, type Source } from "./lines.ts";
 import { Patterns } from "./patterns.ts";
 import { Places } from "./places.ts";
 import { type Found, readEntries, type Reading, type Remark } from "./reading.ts";
+import type { Facts, Surveyable } from "./survey.ts";
 
-export interface AddressList {
+export interface AddressList extends Surveyable {
   /** The entry that this address is in: the address, else the user, else the domain, else a regex. */
   match(address: string): Rule | undefined;
 }
@@ -88,6 +89,19 @@ class Addresses implements AddressList {
     const place = this.#user([...this.#users(lowerCase(local))], domain) ??
       this.#domains.find(domain) ?? this.patterns.find(address);
     return place === undefined ? undefined : this.lines.rule(place);
+  }
+
+  facts(entry: string): Facts {
+    const { user, domain, alone } = partsOf(entry);
+    if (alone) {
+      const above = this.#domains.find(domainAbove(domain));
+      return { form: "domains", first: this.#domains.findExactly(domain), above };
+    }
+    const first = this.#addresses.find(`${user}@${domain}`);
+    const shorter = this.#user([...this.#users(user)].filter((each) => each !== user), domain);
+    if (domain === "") return { form: "users", first, above: shorter };
+    const above = shorter ?? this.#addresses.find(`${user}@`) ?? this.#domains.find(domain);
+    return { form: "addresses", first, above };
   }
 
   #user(users: readonly string[], domain: string): number | undefined {

@@ -15,11 +15,12 @@
  * and an entry `unknown` means just those clients.
  */
 import { groupsOf } from "../address.ts";
-import { canonicalDomain, Domains, isDomain } from "./domains.ts";
+import { canonicalDomain, domainAbove, Domains, isDomain } from "./domains.ts";
 import { Lines, type Rule, type Source } from "./lines.ts";
 import { Patterns } from "./patterns.ts";
 import { type Network, parseNetwork, Prefixes } from "./prefixes.ts";
 import { type Found, readEntries, type Reading, type Remark } from "./reading.ts";
+import type { Facts, Surveyable } from "./survey.ts";
 
 /** A client as Postfix describes it: the attributes client_name and client_address. */
 export interface Client {
@@ -27,7 +28,7 @@ export interface Client {
   readonly address: string;
 }
 
-export interface ClientList {
+export interface ClientList extends Surveyable {
   /** The entry that this client is in: the nearest name, else the longest network, else a regex. */
   match(client: Client): Rule | undefined;
 }
@@ -69,6 +70,22 @@ class Clients implements ClientList {
     return place === undefined ? undefined : this.lines.rule(place);
   }
 
+  facts(entry: string): Facts {
+    const name = canonicalDomain(entry);
+    const network = isDomain(name) ? undefined : networkOf(entry);
+    if (network === undefined) {
+      const above = this.#names.find(domainAbove(name));
+      return { form: "names", first: this.#names.findExactly(name), above };
+    }
+    const { groups, length } = network;
+    return {
+      form: length === groups.length * 16 ? "addresses" : "networks",
+      first: this.#networks.findExactly(network),
+      above: this.#networks.find(groups, length),
+      never: isNoClients(network) ? "no client connects from there" : undefined,
+    };
+  }
+
   #network(address: string): number | undefined {
     const groups = groupsOf(address);
     return groups && this.#networks.find(groups);
@@ -80,6 +97,13 @@ function networkOf(entry: string): Network | undefined {
   if (/^\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(entry)) return parseNetwork(`${entry}.0/24`);
   if (/^\d{1,3}\.\d{1,3}$/.test(entry)) return parseNetwork(`${entry}.0.0/16`);
   return parseNetwork(entry);
+}
+
+/** Multicast and reserved networks, and the address that stands for none (RFC 6890, RFC 4291). */
+function isNoClients({ groups: [first = 0, ...rest], length }: Network): boolean {
+  if (rest.length === 1) return first >> 13 === 7 && length >= 3 || first >> 8 === 0 && length >= 8;
+  const isUnspecified = first === 0 && rest.every((group) => group === 0);
+  return first >> 8 === 0xff && length >= 8 || isUnspecified && length === 128;
 }
 
 /** The more exact, the sooner the line is repaired. */

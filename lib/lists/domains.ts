@@ -77,6 +77,11 @@ export class Domains {
     this.#longest = Math.max(this.#longest, domain.length);
   }
 
+  /** The place of `name` itself. */
+  findExactly(name: string): number | undefined {
+    return this.#places.find(name);
+  }
+
   /** The place of `name` or of the nearest domain above it. */
   find(name: string): number | undefined {
     let start = Math.max(0, name.length - this.#longest);
@@ -88,6 +93,11 @@ export class Domains {
     }
     return undefined;
   }
+}
+
+/** The domain without its first label; nothing above a top-level domain. */
+export function domainAbove(name: string): string {
+  return name.slice(afterDot(name, 0));
 }
 
 /** Where the next label begins, or the end. */

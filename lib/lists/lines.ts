@@ -52,6 +52,11 @@ export class Lines {
     }
   }
 
+  /** How many lines there are. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** The entry at a place. */
   entry(place: number): string {
     const { text } = this.#sourceOf(place);

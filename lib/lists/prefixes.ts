@@ -61,9 +61,15 @@ export class Prefixes {
     this.#places.add(keyOf(groups, length), place);
   }
 
-  /** The place of the longest network that holds this address. */
-  find(groups: Groups): number | undefined {
+  /** The place of this very network. */
+  findExactly({ groups, length }: Network): number | undefined {
+    return this.#places.find(keyOf(groups, length));
+  }
+
+  /** The place of the longest network that holds this address, among those that are shorter. */
+  find(groups: Groups, shorterThan = Infinity): number | undefined {
     for (const length of groups.length === 2 ? this.#ipv4 : this.#ipv6) {
+      if (length >= shorterThan) continue;
       const place = this.#places.find(keyOf(groups, length));
       if (place !== undefined) return place;
     }

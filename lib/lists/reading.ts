@@ -67,7 +67,8 @@ export function describeWarning({ file, line, text, doubt }: Warning): string {
   return `${file}:${line}: ${quoted(text)} ${doubt}`;
 }
 
-function quoted(text: string): string {
+/** A text of a list as messages show it: printable, and not too long. */
+export function quoted(text: string): string {
   const shown = text.length > 120 ? text.slice(0, 120) + "..." : text;
   return `"${escaped(shown.replace(/["\\]/g, "\\$&"))}"`;
 }

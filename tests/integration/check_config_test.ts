@@ -137,5 +137,5 @@ test("in spawn mode it alone tells the doubts: a process for each smtpd would te
 test("--strict is check-config's alone", async (t) => {
   const program = startProgram(t, ["--strict", ...fine]);
   assert.equal(await program.exited, 78);
-  assert.match(program.stderr(), /^greylist: --strict: only check-config takes it/);
+  assert.match(program.stderr(), /^greylist: --strict: only check-config and check-list take it/);
 });
