@@ -2,7 +2,7 @@
 import { answers, codec } from "./codec.ts";
 import { configurationFiles, spellings, values } from "./config.ts";
 import { clients, names, normalisation, streamsOfMail } from "./identity.ts";
-import { clientLists, recipientLists } from "./lists.ts";
+import { clientLists, recipientLists, senderLists, surveys } from "./lists.ts";
 import { escape, logLines } from "./log.ts";
 import { memcached } from "./memcached.ts";
 import type { Target } from "./target.ts";
@@ -12,6 +12,8 @@ export const targets: readonly Target[] = [
   answers,
   clientLists,
   recipientLists,
+  senderLists,
+  surveys,
   configurationFiles,
   values,
   spellings,

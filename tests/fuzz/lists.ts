@@ -4,8 +4,11 @@ import fc from "fast-check";
 import { readClientList } from "../../lib/lists/clients.ts";
 import type { Rule, Source } from "../../lib/lists/lines.ts";
 import { describeProblem, type Found, type Reading } from "../../lib/lists/reading.ts";
+import { readAddressList } from "../../lib/lists/addresses.ts";
 import { readRecipientList } from "../../lib/lists/recipients.ts";
+import { readSenderList } from "../../lib/lists/senders.ts";
 import { finish } from "../../lib/lists/slices.ts";
+import { type Kind, type Surveyable, surveyList } from "../../lib/lists/survey.ts";
 import { file, mutated, target } from "./target.ts";
 
 type Reader<Asked> = (
@@ -73,4 +76,65 @@ export const recipientLists = target(
   "lists of recipients",
   fc.tuple(someLines(recipientLines), mutated(recipients)),
   ([text, recipient]) => agreesWithItsLines(readRecipientList, text, recipient),
+);
+
+const senderLines = [
+  ...recipientLines,
+  ...["prvs=1234abcdef=robin@example.com", "srs0=h=tt=example.com=robin@example.org"],
+];
+const senders = [
+  ...recipients,
+  ...["prvs=1234abcdef=robin@example.com", "PRVS=robin/1234abcdef@example.com"],
+  ...["btv1==abcdef012345==robin+x@example.com", "msprvs1=a1b2c3d4=robin@example.com"],
+  ...[
+    "SRS0=HHH=TT=example.com=robin@forwarder.example",
+    "srs0+h=tt=mail.example.com=info@x.example",
+  ],
+  "SRS1=GGG=forwarder.example==HHH=TT=example.com=robin@second.example",
+];
+
+export const senderLists = target(
+  "lists of senders",
+  fc.tuple(someLines(senderLines), mutated(senders, ["prvs=1234abcdef=", "SRS0=HHH=TT="])),
+  ([text, sender]) => agreesWithItsLines(readSenderList, text, sender),
+);
+
+/** Every entry has a form, and an entry that is said to do nothing can be left out. */
+async function surveyIsRight<Asked>(
+  kind: Kind,
+  read: (
+    sources: readonly Source[],
+  ) => Reading<Found & { readonly list: Surveyable & { match(asked: Asked): Rule | undefined } }>,
+  text: string,
+  asked: Asked,
+) {
+  const listOf = (text: string) => finish(read([{ file: "/list", text }]));
+  const { list, size, problems } = await listOf(text);
+  const { forms, remarks } = surveyList(kind, list, problems);
+  assert.equal([...forms.values()].reduce((sum, count) => sum + count, 0), size);
+  const idle = new Set(
+    remarks.filter((remark) => / says the same as | adds nothing: /.test(remark))
+      .map((remark) => Number(/^\/list:(\d+): /.exec(remark)?.[1])),
+  );
+  const without = linesOf(text).map((line, i) => idle.has(i + 1) ? "" : line).join("\n");
+  const less = (await listOf(without)).list;
+  assert.equal(less.match(asked) !== undefined, list.match(asked) !== undefined);
+}
+
+export const surveys = target(
+  "what check-list says of a list",
+  fc.record({
+    clients: someLines(clientLines),
+    addresses: someLines(senderLines),
+    name: mutated(names),
+    address: mutated(addresses),
+    sender: mutated(senders),
+  }),
+  async ({ clients, addresses, name, address, sender }) => {
+    await surveyIsRight("clients", readClientList, clients, { name, address });
+    const readAddresses = (sources: readonly Source[]) => readAddressList(sources, "+");
+    for (const kind of ["senders", "recipients"] as const) {
+      await surveyIsRight(kind, readAddresses, addresses, sender);
+    }
+  },
 );
