@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { describe, test } from "node:test";
 import { fallbackOf } from "../lib/config/settings.ts";
+import { readAddressList } from "../lib/lists/addresses.ts";
 import { readClientList } from "../lib/lists/clients.ts";
 import { Lines } from "../lib/lists/lines.ts";
 import { readRecipientList } from "../lib/lists/recipients.ts";
 import type { Reading } from "../lib/lists/reading.ts";
+import { surveyList } from "../lib/lists/survey.ts";
 
 function shipped(name: string) {
   const url = new URL(`../postfix/${name}`, import.meta.url);
@@ -23,23 +25,40 @@ function withoutEngine<Result>(reading: Reading<Result>): Result {
 
 describe("the shipped lists", () => {
   const clients = shipped("whitelist_clients"), recipients = shipped("whitelist_recipients");
+  const senders = shipped("whitelist_senders");
 
   test("can be read without a problem, and without the engine for patterns", () => {
     assert.deepEqual(withoutEngine(readClientList([clients])).problems, []);
-    assert.deepEqual(withoutEngine(readRecipientList([recipients])).problems, []);
+    for (const { text } of [recipients, senders]) {
+      assert.deepEqual(withoutEngine(readAddressList([{ file: "f", text }], "+")).problems, []);
+    }
   });
 
-  test("give a date and a reason for every entry, and none twice", () => {
-    for (const source of [clients, recipients]) {
+  test("give date, reason and source of every entry", () => {
+    const forms = [
+      [clients, /# 20\d\d-\d\d-\d\d (?:people|code|names|domains|late): \S.+ \(\S.+\)$/],
+      [recipients, /# 20\d\d-\d\d-\d\d \S.+ \(RFC \d+ section .+\)$/],
+    ] as const;
+    for (const [source, form] of forms) {
       const lines = source.text.split("\n");
-      const seen = new Set<string>();
       for (const [place, text] of new Lines([source]).entries()) {
-        if (text === "") continue;
-        assert.match(lines[place] ?? "", /# 20\d\d-\d\d-\d\d \S.{15}/, text);
-        assert.ok(!seen.has(text), `${text} is there twice`);
-        seen.add(text);
+        if (text !== "") assert.match(lines[place] ?? "", form);
       }
     }
+  });
+
+  test("have no entry that does nothing: none twice, none below another", () => {
+    const { list: clientList } = withoutEngine(readClientList([clients]));
+    assert.deepEqual(surveyList("clients", clientList, []).remarks, []);
+    const { list: recipientList } = withoutEngine(readAddressList([recipients], "+"));
+    assert.deepEqual(surveyList("recipients", recipientList, []).remarks, []);
+  });
+
+  test("trust no sender, and say why", () => {
+    assert.equal(withoutEngine(readAddressList([senders], "+")).size, 0);
+    assert.match(senders.text, /ANYBODY CAN WRITE ANY SENDER/);
+    const setting = fallbackOf("whitelist-senders", "daemon");
+    assert.ok(senders.text.includes(`    whitelist-senders = ${setting}\n`));
   });
 
   test("hold what they are for, and nobody whose name anybody can rent", () => {
