@@ -12,6 +12,7 @@ import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import { createPolicy } from "../lib/greylist/policy.ts";
 import { Instances } from "../lib/greylist/instances.ts";
+import { Learning } from "../lib/greylist/learning.ts";
 import { parseStoreAddress } from "../lib/stores/address.ts";
 import { openStore } from "../lib/stores/open.ts";
 import { startMemcached } from "../tests/support/memcached.ts";
@@ -60,11 +61,13 @@ async function fill(address: string, named: boolean, known: boolean): Promise<vo
     clock: () => now,
     keyPrefix: "gl1:",
   });
+  const { log } = recordingLog();
   const policy = createPolicy({ ...policyOptions, storeTimeoutMilliseconds: 60_000 }, {
     store,
-    log: recordingLog().log,
+    log,
     now: () => now,
     instances: new Instances(),
+    learning: new Learning(store, log),
   });
   for (let attempt = 0; attempt < (known ? 2 : 1); attempt++) {
     let next = 0;

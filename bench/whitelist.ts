@@ -18,6 +18,7 @@ import { readSenderList } from "../lib/lists/senders.ts";
 import { finish } from "../lib/lists/slices.ts";
 import { createPolicy, type Policy } from "../lib/greylist/policy.ts";
 import { Instances } from "../lib/greylist/instances.ts";
+import { Learning } from "../lib/greylist/learning.ts";
 import { MemoryStore } from "../lib/stores/memory.ts";
 import type { Log } from "../lib/log/log.ts";
 import { policyOptions, request } from "../tests/support/policy.ts";
@@ -207,13 +208,18 @@ async function measureSenders(): Promise<void> {
   const { list: senders, problems } = await finish(readSenderList(sources(kind, MANY)));
   if (problems.length > 0) throw new Error(`unreadable: ${problems[0]?.text}`);
   const now = () => 1_700_000_000;
-  const policyWith = (lists: typeof policyOptions.lists) =>
-    createPolicy({ ...policyOptions, lists }, {
-      store: new MemoryStore(now, 1_000_000),
-      log: new Proxy({} as Log, { get: () => () => {} }),
+  const log = new Proxy({} as Log, { get: () => () => {} });
+  const policyWith = (lists: typeof policyOptions.lists) => {
+    const store = new MemoryStore(now, 1_000_000);
+    const parts = {
+      store,
+      log,
       now,
       instances: new Instances(),
-    });
+      learning: new Learning(store, log),
+    };
+    return createPolicy({ ...policyOptions, lists }, parts);
+  };
   const asked = async (policy: Policy, nth: (i: number) => string) => {
     const requests = Array.from({ length: REQUESTS }, (_, i) => request({ sender: nth(i) }));
     const began = performance.now();

@@ -37,6 +37,7 @@ const nothing: Known = {
   triplets: [undefined, undefined],
   domain: undefined,
   client: { record: undefined },
+  correspondent: undefined,
   releaseTriplet: undefined,
   releaseClient: undefined,
 };
@@ -307,6 +308,30 @@ const table: [
     t + hour,
     `pass: triplet found; T0=p ${t} ${t + hour}`,
     earnsNothing,
+  ],
+  [
+    "whom one of our users has written to passes, and nothing is written",
+    { correspondent: use(t) },
+    t + 2 * hour,
+    "pass: correspondent",
+  ],
+  [
+    "until max-age after that",
+    { correspondent: use(t) },
+    t + 35 * day + 1,
+    `defer new, 300 s missing; T0=w ${t + 35 * day + 1}; T1=w ${t + 35 * day + 1}`,
+  ],
+  [
+    "a mail that waited before has not come back by that",
+    { correspondent: use(t), triplets: [waiting(t), waiting(t)], client: client(2, 1, 1, t) },
+    t + 300,
+    "pass: correspondent",
+  ],
+  [
+    "a correspondent that is known has its use written down",
+    { correspondent: use(t), senders: [sender(t, t), undefined] },
+    t + hour,
+    `pass: sender AWL; S0=${t} ${t + hour}`,
   ],
   [
     "a triplet that 0.1.0 knows passes, and its sender with it",

@@ -5,6 +5,7 @@ import type { Config } from "../config/settings.ts";
 import { formatEndpoint } from "../endpoint.ts";
 import { files } from "../files.ts";
 import { Instances } from "../greylist/instances.ts";
+import { Learning } from "../greylist/learning.ts";
 import { createPolicy } from "../greylist/policy.ts";
 import { readLists } from "../lists/read.ts";
 import { openDestination } from "../log/destinations.ts";
@@ -21,6 +22,9 @@ import { standardErrorIsPostfix, tell } from "./terminal.ts";
 
 /** How long, in milliseconds, requests in flight may take after SIGTERM: well under 5 s in all. */
 const shutdownMilliseconds = 4000;
+
+/** How long what is being learned may take after that, at least. */
+const learningMilliseconds = 500;
 
 /** Serves until the peer or a signal ends it. Gives 1 when it cannot start or go on. */
 export async function serve({ line, env, exit }: Given): Promise<number> {
@@ -82,7 +86,8 @@ async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void
   // Before anything is opened, so that a signal finds what it is to end.
   const signals = config.mode === "daemon" ? listenToSignals() : undefined;
   const store = await open(setup, log);
-  const parts = { store, log, now, instances: new Instances() };
+  const learning = new Learning(store, log);
+  const parts = { store, log, now, instances: new Instances(), learning };
   let policy = createPolicy(policyOptions(setup), parts);
   const connections = {
     policy: () => policy,
@@ -95,6 +100,7 @@ async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void
     if (signals === undefined) {
       const { serveSpawn } = await import("../server/spawn.ts");
       await serveSpawn(connections);
+      await learning.settled(config.storeTimeout * 1000);
       return;
     }
     const { startDaemon } = await import("../server/daemon.ts");
@@ -111,7 +117,9 @@ async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void
     const reason = await Promise.race([signals.stop, daemon.lost]);
     if (typeof reason === "string") log.stopping(reason);
     stopReloading();
+    const end = performance.now() + shutdownMilliseconds;
     await daemon.shutdown(shutdownMilliseconds);
+    await learning.settled(Math.max(learningMilliseconds, end - performance.now()));
     if (typeof reason !== "string") throw reason;
     log.stopped();
   } finally {

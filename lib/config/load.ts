@@ -4,7 +4,8 @@
  */
 import * as os from "node:os";
 import { loadConfig, type Refused, type Sources } from "./config.ts";
-import { subjectsWith } from "../identity/subject.ts";
+import { correspondentsWith } from "../identity/correspondents.ts";
+import { type SubjectOptions, subjectsWith } from "../identity/subject.ts";
 import { type Lists, readLists } from "../lists/read.ts";
 import type { ListFiles } from "../lists/sources.ts";
 import type { PolicyOptions } from "../greylist/policy.ts";
@@ -36,6 +37,15 @@ export async function load(sources: Sources & ListFiles): Promise<Loaded> {
 
 /** How a setup wants requests judged. */
 export function policyOptions({ config, secrets, lists }: Setup): PolicyOptions {
+  const identity: SubjectOptions = {
+    clientIdentity: config.clientIdentity,
+    identifyBy: config.identifyBy,
+    normalizeSenders: config.normalizeSenders,
+    recipientDelimiter: config.recipientDelimiter,
+    prefixes: { ipv4: config.ipv4Prefix, ipv6: config.ipv6Prefix },
+    keyPrefix: config.keyPrefix,
+    ...(secrets.key === undefined ? {} : { secret: secrets.key }),
+  };
   return {
     rules: {
       delaySeconds: config.delay,
@@ -46,15 +56,8 @@ export function policyOptions({ config, secrets, lists }: Setup): PolicyOptions 
     },
     senders: config.autoWhitelistSenders === 1,
     lists,
-    subjectOf: subjectsWith({
-      clientIdentity: config.clientIdentity,
-      identifyBy: config.identifyBy,
-      normalizeSenders: config.normalizeSenders,
-      recipientDelimiter: config.recipientDelimiter,
-      prefixes: { ipv4: config.ipv4Prefix, ipv6: config.ipv6Prefix },
-      keyPrefix: config.keyPrefix,
-      ...(secrets.key === undefined ? {} : { secret: secrets.key }),
-    }),
+    subjectOf: subjectsWith(identity),
+    correspondents: config.learnCorrespondents ? correspondentsWith(identity) : undefined,
     storeTimeoutMilliseconds: config.storeTimeout * 1000,
     onStoreFailure: config.onStoreFailure,
     dryRun: config.dryRun,

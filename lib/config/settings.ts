@@ -330,6 +330,14 @@ export const settings = {
     help: "lists of the only recipients that are greylisted; none: all are",
     reloadable: true,
   },
+  "learn-correspondents": {
+    takes: "switch",
+    parse: yesOrNo,
+    fallback: "no",
+    placeholder: "",
+    help: "whoever an authenticated user has written to may answer without waiting, for max-age",
+    reloadable: true,
+  },
   action: {
     takes: "one",
     parse: deferKeyword,

@@ -8,19 +8,27 @@
  * 1. A sender that has passed (S), a domain (D), a client (C), a network in the auto-whitelist of 0.1.0:
  *    pass. Its use is written down once an hour at most: every S that was found, or else what let it pass.
  * 2. A triplet that has passed: pass. One of 0.1.0 is taken over, as S where that can be earned.
- * 3. Of the triplets that wait, and are within the retry window, the earliest counts. Younger than the
+ * 3. One of our users has written to the sender (W): pass. Nothing is written: it proves nothing, and a mail that
+ *    waited before has not come back by it.
+ * 4. Of the triplets that wait, and are within the retry window, the earliest counts. Younger than the
  *    delay: defer, and leave it alone, so that a client that retries often is not punished for it.
- * 4. At least as old: pass, for the first time. S is written under every identity, and its triplets are
+ * 5. At least as old: pass, for the first time. S is written under every identity, and its triplets are
  *    taken away, so that each counts once; where S cannot be earned they are kept as passed. It counts for
  *    the client and for the sender's domain.
- * 5. Otherwise it is new: a waiting T under every identity; defer.
+ * 6. Otherwise it is new: a waiting T under every identity; defer.
  *
  * - The first attempt is kept as the next whole second, and compared with the time as it is: nobody is let
  *   through early.
  * - A first attempt in the future (clocks of several servers differ, and are set back) counts as now, and
  *   is written down as now: otherwise the mail would be held until that time has come.
  */
-import type { ClientRecord, DomainRecord, SenderRecord, TripletRecord } from "./records.ts";
+import type {
+  ClientRecord,
+  CorrespondentRecord,
+  DomainRecord,
+  SenderRecord,
+  TripletRecord,
+} from "./records.ts";
 import type { ReleaseClient, ReleaseTriplet } from "./release.ts";
 import {
   afterEvent,
@@ -49,6 +57,8 @@ export interface Known {
   readonly domain: DomainRecord | undefined;
   /** Undefined: out of reach, or not to be asked; which is not the same as having none. */
   readonly client: { readonly record: ClientRecord | undefined } | undefined;
+  /** Undefined also where it must not count (policy.ts). */
+  readonly correspondent: CorrespondentRecord | undefined;
   readonly releaseTriplet: ReleaseTriplet | undefined;
   readonly releaseClient: ReleaseClient | undefined;
 }
@@ -71,7 +81,12 @@ export type Change =
   | { readonly kind: "domain"; readonly record: DomainRecord }
   | { readonly kind: "client"; readonly record: ClientRecord };
 
-export type PassReason = "sender AWL" | "domain AWL" | "client AWL" | "triplet found";
+export type PassReason =
+  | "sender AWL"
+  | "domain AWL"
+  | "client AWL"
+  | "triplet found"
+  | "correspondent";
 
 export type Decision =
   | {
@@ -91,7 +106,7 @@ export type Decision =
 
 /** Decides at `now` (UNIX seconds, with their fraction). */
 export function decide(known: Known, earns: Earnings, now: number, rules: Rules): Decision {
-  const { triplets, releaseTriplet } = known;
+  const { triplets, correspondent, releaseTriplet } = known;
   const trust = trustIn(known, now, rules);
   if (trust !== undefined) return passTrusted(trust, known, now, rules);
 
@@ -108,6 +123,10 @@ export function decide(known: Known, earns: Earnings, now: number, rules: Rules)
   if (releaseTriplet?.state === "passed" && now - releaseTriplet.seen <= rules.maxAgeSeconds) {
     const changes = remembered(releaseTriplet.first, known, earns, now, rules);
     return { verdict: "pass", reason: "triplet found", changes };
+  }
+
+  if (correspondent !== undefined && counts(correspondent, now, rules.maxAgeSeconds)) {
+    return { verdict: "pass", reason: "correspondent", changes: [] };
   }
 
   const first = firstAttempt([...triplets, releaseTriplet], now, rules);

@@ -2,7 +2,8 @@
  * One request in, one action out. The one place that knows the order of the rules, what a store that fails
  * means for the mail, and what time it is.
  *
- * 1. A state that is neither RCPT nor missing, or a client that has authenticated: nothing to say.
+ * 1. A state that is neither RCPT nor missing, or a client that has authenticated: nothing to say. With
+ *    learn-correspondents it is learned, beside the answer, whom the latter writes to.
  * 2. Whitelisted clients, senders and recipients, and recipients that are not to be greylisted: pass. It earns
  *    nothing: only mail that waited and came back proves anything.
  * 3. A client address that is none: pass, logged.
@@ -21,9 +22,11 @@ import type { Log } from "../log/log.ts";
 import type { Action, PolicyRequest } from "../protocol/codec.ts";
 import { dateForHeader, domainForReply, type Template } from "../protocol/reply.ts";
 import { type Store, StoreError } from "../stores/store.ts";
+import type { Correspondents } from "../identity/correspondents.ts";
 import type { SubjectOf } from "../identity/subject.ts";
 import { decide, type Rules } from "./decide.ts";
 import type { Instances } from "./instances.ts";
+import type { Learning } from "./learning.ts";
 import { createRecall } from "./recall.ts";
 
 /** How requests are judged and answered. */
@@ -33,6 +36,8 @@ export interface PolicyOptions {
   readonly senders: boolean;
   readonly lists: Lists;
   readonly subjectOf: SubjectOf;
+  /** Undefined: whom our users write to is neither learned nor asked for. */
+  readonly correspondents: Correspondents | undefined;
   readonly storeTimeoutMilliseconds: number;
   readonly onStoreFailure: "accept" | "defer";
   /** Decide, remember and log as usual, but let everything pass. */
@@ -54,6 +59,8 @@ export interface PolicyParts {
   readonly now: () => number;
   /** The transactions that have their header; kept when the options change. */
   readonly instances: Instances;
+  /** What is being learned; kept, too. */
+  readonly learning: Learning;
 }
 
 /** Answers requests. */
@@ -92,7 +99,11 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
     if ((request.get("protocol_state") || "RCPT") !== "RCPT") {
       return nothingToSay(request, "not at RCPT");
     }
-    if (request.get("sasl_username")) return nothingToSay(request, "authenticated client");
+    const user = request.get("sasl_username");
+    if (user) {
+      learn(request, user);
+      return nothingToSay(request, "authenticated client");
+    }
     const now = parts.now();
     try {
       return act(listed(request) ?? await ask(request, now), request, now);
@@ -104,6 +115,18 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
   function nothingToSay(request: PolicyRequest, reason: string): Action {
     log.notAsked(reason, request);
     return dunno;
+  }
+
+  function learn(request: PolicyRequest, user: string): void {
+    const { correspondents } = options;
+    if (correspondents === undefined) return;
+    const sender = request.get("sender") ?? "", recipient = request.get("recipient") ?? "";
+    parts.learning.learn({ user, sender, recipient }, {
+      correspondents,
+      maxAgeSeconds: rules.maxAgeSeconds,
+      now: parts.now(),
+      deadline: performance.now() + options.storeTimeoutMilliseconds,
+    });
   }
 
   /** What is known without having seen the triplet before. */
@@ -122,11 +145,8 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
   /** What the store knows, and what the rules make of it. Rejects when the store fails. */
   async function ask(request: PolicyRequest, now: number): Promise<Finding> {
     const client = clientOf(request);
-    const subject = options.subjectOf({
-      ...client,
-      sender: request.get("sender") ?? "",
-      recipient: request.get("recipient") ?? "",
-    });
+    const from = request.get("sender") ?? "", to = request.get("recipient") ?? "";
+    const subject = options.subjectOf({ ...client, sender: from, recipient: to });
     if (subject === undefined) return { verdict: "pass", reason: "client address unknown" };
     const deadline = performance.now() + options.storeTimeoutMilliseconds;
     const { keys } = subject;
@@ -134,11 +154,14 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
     const sender = earns && options.senders && subject.senderEarns;
     const domain = earns && subject.earns && rules.domainSenders > 0;
     const clientEarns = earns && rules.clientPasses > 0;
+    // Whoever has an address book can forge a pair: it counts only where something tells that this is no bot.
+    const mayAnswer = subject.isNamed;
     const wanted = {
       senders: sender ? keys.senders : undefined,
       triplets: keys.triplets,
       domain: domain ? keys.domain : undefined,
       client: clientEarns && subject.earns ? keys.client : undefined,
+      correspondent: mayAnswer ? options.correspondents?.pairKey(from, to) : undefined,
       releaseTriplet: subject.releaseTriplet,
       releaseClient: clientEarns ? subject.releaseClient : undefined,
     };

@@ -3,9 +3,9 @@
  * the rules want written gets there.
  *
  * - Senders, triplets and the domain stand on one server; when it fails, so does the reading.
- * - The client's record and those of 0.1.0 may be on others. What is not there in time is no information:
- *   they are waited for as long as the rest takes, but no longer than half of the time that there is, so
- *   that the other half is left for writing.
+ * - The client's record, the correspondent's and those of 0.1.0 may be on others. What is not there in time
+ *   is no information: they are waited for as long as the rest takes, but no longer than half of the time
+ *   that there is, so that the other half is left for writing.
  * - A record that cannot be read is forgotten, and counts as a failure, once.
  */
 import type { RecordKeys } from "../identity/record_keys.ts";
@@ -13,6 +13,7 @@ import { type Deadline, type Store, StoreError } from "../stores/store.ts";
 import type { Change, Known } from "./decide.ts";
 import {
   decodeClient,
+  decodeCorrespondent,
   decodeDomain,
   decodeSender,
   decodeTriplet,
@@ -28,6 +29,7 @@ import { decodeReleaseClient, decodeReleaseTriplet } from "./release.ts";
 export interface Wanted extends Omit<RecordKeys, "senders" | "client" | "senderHash" | "id"> {
   readonly senders: readonly string[] | undefined;
   readonly client: string | undefined;
+  readonly correspondent: string | undefined;
   readonly releaseTriplet: string;
   readonly releaseClient: string | undefined;
 }
@@ -49,6 +51,26 @@ export interface Told {
   internalError(error: unknown): void;
 }
 
+/** Undefined for what is no such record. */
+type Decode<Kind> = (text: string) => Kind | undefined;
+
+/** The record under a key. Rejects when the store fails, or what it has is no such record. */
+export async function readRecord<Kind>(
+  store: Store,
+  told: Pick<Told, "unreadableEntry">,
+  key: string,
+  decode: Decode<Kind>,
+  deadline: Deadline,
+): Promise<Kind | undefined> {
+  const stored = await store.get(key, deadline);
+  if (stored === undefined) return undefined;
+  const record = decode(stored);
+  if (record !== undefined) return record;
+  told.unreadableEntry(key);
+  await store.delete(key, deadline);
+  throw new StoreError(`the entry of ${key} could not be read`);
+}
+
 export function createRecall(store: Store, told: Told): Recall {
   return { read: readAll, write: writeAll };
 
@@ -56,6 +78,7 @@ export function createRecall(store: Store, told: Told): Recall {
     const { senders, triplets, domain } = wanted;
     const elsewhere = {
       client: optional(wanted.client, decodeClient, deadline),
+      correspondent: optional(wanted.correspondent, decodeCorrespondent, deadline),
       releaseTriplet: optional(wanted.releaseTriplet, decodeReleaseTriplet, deadline),
       releaseClient: optional(wanted.releaseClient, decodeReleaseClient, deadline),
     };
@@ -66,8 +89,9 @@ export function createRecall(store: Store, told: Told): Recall {
       domain === undefined ? undefined : read(domain, decodeDomain, deadline),
     ]);
     const late = Math.max(began + (deadline - began) / 2, performance.now());
-    const [client, releaseTriplet, releaseClient] = await Promise.all([
+    const [client, correspondent, releaseTriplet, releaseClient] = await Promise.all([
       elsewhere.client.by(late),
+      elsewhere.correspondent.by(late),
       elsewhere.releaseTriplet.by(late),
       elsewhere.releaseClient.by(late),
     ]);
@@ -76,30 +100,20 @@ export function createRecall(store: Store, told: Told): Recall {
       triplets: together[1],
       domain: together[2],
       client,
+      correspondent: correspondent?.record,
       releaseTriplet: releaseTriplet?.record,
       releaseClient: releaseClient?.record,
     };
   }
 
-  /** The record under a key. Rejects when the store fails, or what it has is no such record. */
-  async function read<Kind>(
-    key: string,
-    decode: (text: string) => Kind | undefined,
-    deadline: Deadline,
-  ): Promise<Kind | undefined> {
-    const stored = await store.get(key, deadline);
-    if (stored === undefined) return undefined;
-    const record = decode(stored);
-    if (record !== undefined) return record;
-    told.unreadableEntry(key);
-    await store.delete(key, deadline);
-    throw new StoreError(`the entry of ${key} could not be read`);
+  function read<Kind>(key: string, decode: Decode<Kind>, deadline: Deadline) {
+    return readRecord(store, told, key, decode, deadline);
   }
 
   /** A record that may be had or not; `by` gives it if it is there by then. */
   function optional<Kind>(
     key: string | undefined,
-    decode: (text: string) => Kind | undefined,
+    decode: Decode<Kind>,
     deadline: Deadline,
   ) {
     let found: { readonly record: Kind | undefined } | undefined, settled = key === undefined;

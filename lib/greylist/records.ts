@@ -7,6 +7,7 @@
  * | triplet (T) | a client's identity, a sender, a recipient | `t1 w FIRST UNTIL`, `t1 p FIRST SEEN UNTIL` |
  * | client (C) | a client's whole address | `c1 TRIED RETURNED HALVED PASSES SEEN UNTIL` |
  * | domain (D) | a scope, a sender's domain | `d1 SEEN UNTIL SENDER,SENDER…`, `d1 SEEN UNTIL passed` |
+ * | correspondent (W) | an address outside, one of ours | `w1 SEEN UNTIL` |
  *
  * - Times are whole UNIX seconds. The number is the version of the form.
  * - A record says itself until when it is worth keeping, because a store may keep it longer than it was told.
@@ -49,6 +50,13 @@ export interface ClientRecord {
 /** A domain whose senders are being counted (their hashes), or that has passed. */
 export interface DomainRecord {
   readonly senders: readonly string[] | "passed";
+  readonly seen: number;
+  readonly until: number;
+}
+
+/** An address that one of our users has written to. */
+export interface CorrespondentRecord {
+  /** When that was last written down. */
   readonly seen: number;
   readonly until: number;
 }
@@ -115,6 +123,15 @@ export function decodeDomain(text: string): DomainRecord | undefined {
   };
 }
 
+export function encodeCorrespondent({ seen, until }: CorrespondentRecord): string {
+  return `w1 ${seen} ${until}`;
+}
+
+export function decodeCorrespondent(text: string): CorrespondentRecord | undefined {
+  const [, seen, until] = /^w1 (\d{1,12}) (\d{1,12}) *$/.exec(text) ?? [];
+  return until === undefined ? undefined : { seen: Number(seen), until: Number(until) };
+}
+
 /** What Memcached adds to key and value of an item: header, CAS, flags, line end (its items.c). */
 const itemOverheadBytes = 64;
 
@@ -124,7 +141,7 @@ function nextClass(bytes: number): number {
   return 1.25 * bytes + 8;
 }
 
-/** A triplet's record that has passed, until the year 2286. No sender's or client's record is longer. */
+/** A triplet's record that has passed, until the year 2286. Only a domain's record is longer. */
 const passedBytes = "t1 p 1700000000 1700000000 1703027600".length;
 
 /**

@@ -5,10 +5,11 @@
  *
  *     S   PREFIX{place}s identity sender               T   PREFIX{place}t identity sender recipient
  *     D   PREFIX{place}d scope                         C   PREFIX c address
+ *     W   PREFIX w pair  (correspondents.ts)
  *
  * (without the blanks). With several servers, what stands in braces chooses the one that keeps the key
- * (stores/rendezvous.ts): all but C of one request are on one server, so that it either knows them or is out of
- * reach. No key of 0.1.0 looks like one of these: they end in a hash of 43 characters.
+ * (stores/rendezvous.ts): all but C and W of one request are on one server, so that it either knows them or is
+ * out of reach. No key of 0.1.0 looks like one of these: they end in a hash of 43 characters.
  */
 import { createHash, createHmac } from "node:crypto";
 
@@ -46,15 +47,24 @@ const hashLength = 22;
 export type RecordKeysOf = (parties: Parties) => RecordKeys;
 
 /**
- * @param prefix what all keys begin with
+ * Gives what hashes a byte string. The kind of a part is in what is hashed: a recipient that reads like a sender is
+ * none.
+ *
  * @param secret with it hashes are HMAC-SHA-256, without it SHA-256
  */
-export function recordKeysWith(prefix: string, secret?: Uint8Array): RecordKeysOf {
-  // The kind of a part is in what is hashed: a recipient that reads like a sender is none.
-  const hash = (kind: string, text: string) => {
+export function partHashWith(secret?: Uint8Array): (kind: string, text: string) => string {
+  return (kind, text) => {
     const hash = secret === undefined ? createHash("sha256") : createHmac("sha256", secret);
     return hash.update(`${kind}\n${text}`, "latin1").digest("base64url").slice(0, hashLength);
   };
+}
+
+/**
+ * @param prefix what all keys begin with
+ * @param secret as for partHashWith
+ */
+export function recordKeysWith(prefix: string, secret?: Uint8Array): RecordKeysOf {
+  const hash = partHashWith(secret);
   return ({ identities, address, sender, recipient, place, scope }) => {
     const placed = `${prefix}{${hash("place", place)}}`;
     const clients = identities.map((identity) => hash("identity", identity));

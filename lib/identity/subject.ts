@@ -56,6 +56,8 @@ export interface Subject {
   readonly earns: boolean;
   /** Whether the sender can be. */
   readonly senderEarns: boolean;
+  /** Whether the client's verified name says who it is: no provider's, nor of an address that many may share. */
+  readonly isNamed: boolean;
 }
 
 /** Gives the subject of a request; undefined when its client has no address. */
@@ -89,6 +91,7 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
       releaseClient: releaseKey(clientMaterial(network)),
       earns,
       senderEarns: earns && bySender && !(isNull && byNetwork),
+      isNamed: !client.isGeneric && !client.isPrivate,
     };
   };
 

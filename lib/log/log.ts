@@ -36,6 +36,8 @@ export interface Log extends StoreObserver {
   notAsked(reason: string, request: PolicyRequest): void;
   /** The client has shown often enough that its mail comes back. In postgrey's words. */
   clientEarnedWhitelist(request: PolicyRequest): void;
+  /** A user has written to so many addresses that no more are learned in this hour; told by a hash of the name. */
+  correspondentsRefused(userHash: string): void;
   reloaded(what: "configuration" | "lists"): void;
   /** A new configuration was not taken, and why. */
   reloadRefused(problems: readonly string[]): void;
@@ -112,6 +114,13 @@ export function createLog(emit: Emit, { debugging, now }: LogOptions): Log {
       const address = escapeForLog(request.get("client_address") ?? "");
       emit("info", `whitelisted: ${name}[${address}]`, {});
     },
+    // No field: `user=` is in many a VERP sender, which would be escaped there.
+    correspondentsRefused: (userHash) =>
+      emit(
+        "warning",
+        `user ${userHash} has written to many addresses: no more are learned in this hour`,
+        {},
+      ),
     reloaded: (what) => emit("info", `took the new ${what}`, {}),
     reloadRefused: (problems) => {
       for (const problem of problems) emit("error", escapeText(problem), {});

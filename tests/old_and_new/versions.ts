@@ -10,6 +10,7 @@ import { commands } from "../../lib/commands/commands.ts";
 import { readCommandLine } from "../../lib/config/flags.ts";
 import { load, policyOptions } from "../../lib/config/load.ts";
 import { Instances } from "../../lib/greylist/instances.ts";
+import { Learning } from "../../lib/greylist/learning.ts";
 import { createPolicy, type Policy } from "../../lib/greylist/policy.ts";
 import { encodeAction } from "../../lib/protocol/codec.ts";
 import { parseStoreAddress } from "../../lib/stores/address.ts";
@@ -80,7 +81,7 @@ export async function judge(
   const policy: Policy = version.createPolicy(
     // What differs in each version's answers by its name only.
     { ...options, version: "0", storeTimeoutMilliseconds: 5000 },
-    { store, log, now, instances: new version.Instances() },
+    { store, log, now, instances: new version.Instances(), learning: new Learning(store, log) },
   );
   return {
     async ask(attributes) {

@@ -12,6 +12,7 @@ import { readCommandLine } from "../../lib/config/flags.ts";
 import { openLog } from "../../lib/log/open.ts";
 import { createPolicy } from "../../lib/greylist/policy.ts";
 import { Instances } from "../../lib/greylist/instances.ts";
+import { Learning } from "../../lib/greylist/learning.ts";
 import { encodeAction } from "../../lib/protocol/codec.ts";
 import { load, policyOptions } from "../../lib/config/load.ts";
 import { MemoryStore } from "../../lib/stores/memory.ts";
@@ -67,11 +68,13 @@ async function startGreylist(setup: Setup): Promise<Greylist> {
     format: "text",
     now: () => now * 1000,
   });
+  const store = new MemoryStore(() => now);
   const policy = createPolicy(policyOptions(loaded.setup), {
-    store: new MemoryStore(() => now),
+    store,
     log,
     now: () => now,
     instances: new Instances(),
+    learning: new Learning(store, log),
   });
   return {
     async ask(attributes, at) {

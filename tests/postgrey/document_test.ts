@@ -10,6 +10,7 @@ import { commands } from "../../lib/commands/commands.ts";
 import { readCommandLine } from "../../lib/config/flags.ts";
 import { createPolicy } from "../../lib/greylist/policy.ts";
 import { Instances } from "../../lib/greylist/instances.ts";
+import { Learning } from "../../lib/greylist/learning.ts";
 import { settingNames } from "../../lib/config/settings.ts";
 import { load, policyOptions } from "../../lib/config/load.ts";
 import { MemoryStore } from "../../lib/stores/memory.ts";
@@ -128,11 +129,13 @@ test("the document shows a way on which no known sender has to wait again", asyn
       ...filesOf(files),
     });
     if ("problems" in loaded) assert.fail(loaded.problems.join("\n"));
+    const { log } = recordingLog();
     const policy = createPolicy(policyOptions(loaded.setup), {
       store,
-      log: recordingLog().log,
+      log,
       now: () => now,
       instances: new Instances(),
+      learning: new Learning(store, log),
     });
     const { kind } = await policy.answer(
       new Map(Object.entries({

@@ -4,6 +4,7 @@
  */
 import { createPolicy } from "../../lib/greylist/policy.ts";
 import { Instances } from "../../lib/greylist/instances.ts";
+import { Learning } from "../../lib/greylist/learning.ts";
 import { parseStoreAddress } from "../../lib/stores/address.ts";
 import { openStore } from "../../lib/stores/open.ts";
 import { startMemcached } from "./memcached.ts";
@@ -39,7 +40,7 @@ export async function forgottenIn(
   const { log, events } = recordingLog();
   const policy = createPolicy(
     { ...policyOptions, subjectOf: subjects({ keyPrefix }), storeTimeoutMilliseconds: 5000 },
-    { store, log, now: () => now, instances: new Instances() },
+    { store, log, now: () => now, instances: new Instances(), learning: new Learning(store, log) },
   );
 
   /** A mail of a company's own mailer, to a recipient that only this round has: whether it passes. */

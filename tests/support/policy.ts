@@ -3,6 +3,7 @@ import type { DecisionRecord, Log } from "../../lib/log/log.ts";
 import { type SubjectOptions, subjectsWith } from "../../lib/identity/subject.ts";
 import { createPolicy, type Policy, type PolicyOptions } from "../../lib/greylist/policy.ts";
 import { Instances } from "../../lib/greylist/instances.ts";
+import { Learning } from "../../lib/greylist/learning.ts";
 import { deferralTemplate, headerTemplate } from "../../lib/protocol/reply.ts";
 import { MemoryStore } from "../../lib/stores/memory.ts";
 import { readClientList } from "../../lib/lists/clients.ts";
@@ -55,6 +56,7 @@ export const policyOptions: PolicyOptions = {
     neverAutoWhitelisted: clientList(""),
   },
   subjectOf: subjects({}),
+  correspondents: undefined,
   storeTimeoutMilliseconds: 500,
   onStoreFailure: "accept",
   dryRun: false,
@@ -80,6 +82,7 @@ export function recordingLog(): { log: Log; events: Event[] } {
 /** A policy with its surroundings. */
 export interface Scene {
   readonly policy: Policy;
+  readonly learning: Learning;
   readonly store: Store;
   readonly clock: { now: number };
   readonly events: Event[];
@@ -95,18 +98,20 @@ export function scene(
   const clock = { now: 1_700_000_000 };
   const store = storeAt?.(clock) ?? new MemoryStore(() => clock.now, 10_000);
   const { log, events } = recordingLog();
+  const learning = new Learning(store, log);
   const policy = createPolicy({ ...policyOptions, ...options }, {
     store,
     log,
     now: () => clock.now,
     instances: new Instances(),
+    learning,
   });
   const decisions = () =>
     events.filter(([method]) => method === "decision").map(([, record]) => {
       const { action, reason } = record as DecisionRecord;
       return `${action} ${reason}`;
     });
-  return { policy, store, clock, events, decisions };
+  return { policy, learning, store, clock, events, decisions };
 }
 
 /** A request at RCPT as Postfix sends it, with changes. */
