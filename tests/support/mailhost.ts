@@ -12,6 +12,7 @@ import { type Memcached, startMemcached } from "./memcached.ts";
 import { type Postfix, startPostfix } from "./postfix.ts";
 import { type Cleanup, freePort, type Running, start, tempDir, waitFor } from "./process.ts";
 import { NOBODY, programUnderTest } from "./program.ts";
+import { submission } from "./submission.ts";
 
 /** What the tests wait for. Long enough that an early retry is early on a busy machine too. */
 export const DELAY_SECONDS = 5;
@@ -27,10 +28,14 @@ export interface MailHostOptions {
   readonly lists?: readonly (readonly [setting: string, file: string, text: string])[];
   /** Further main.cf settings, `name=value`. */
   readonly postfix?: readonly string[];
+  /** Whether users can send, at `submissionPort`. */
+  readonly submission?: true;
 }
 
 export interface MailHost {
   readonly postfix: Postfix;
+  /** 0: nobody can. */
+  readonly submissionPort: number;
   /** The lines of greylist's own log. */
   greylistLog(): string[];
   /** The server of the store memcached. Throws when the store is another. */
@@ -116,13 +121,18 @@ async function startMailHost(t: Cleanup, options: MailHostOptions): Promise<Mail
     inet: [`greylist_endpoint=${listen}`],
     unix: ["greylist_endpoint=unix:greylist/socket"],
   }[options.mode];
+  const submissionPort = options.submission ? await freePort() : 0;
+  const asked = options.mode === "spawn" ? undefined : listen;
+  const users = options.submission ? submission(dir, submissionPort, asked) : undefined;
   const postfix = await startPostfix(t, {
     dir,
     spawn: [program, ...args],
-    settings: [...endpoint, ...options.postfix ?? []],
+    settings: [...endpoint, ...users?.settings ?? [], ...options.postfix ?? []],
+    service: users?.service ?? "",
   });
   return {
     postfix,
+    submissionPort,
     greylistLog,
     memcached: () => memcached ?? assert.fail(`the store is ${store}`),
     startDaemon,

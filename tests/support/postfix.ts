@@ -25,6 +25,8 @@ export interface PostfixOptions {
   readonly spawn?: readonly string[];
   /** Further settings, `name=value` as postconf takes them. */
   readonly settings?: readonly string[];
+  /** A further service, as lines of master.cf. */
+  readonly service?: string;
 }
 
 export interface Postfix {
@@ -75,6 +77,7 @@ export async function startPostfix(t: Cleanup, options: PostfixOptions): Promise
   for (const name of ["main.cf", "master.cf"]) {
     fs.copyFileSync(path.join(project, name), path.join(config, name));
   }
+  fs.appendFileSync(path.join(config, "master.cf"), options.service ?? "");
   fs.writeFileSync(
     path.join(config, "mailboxes"),
     ["robin", "lucas"].map((user) => `/^[0-9]*${user}@example\\.com$/ ${user}/\n`).join(""),

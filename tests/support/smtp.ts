@@ -12,6 +12,8 @@ export interface Mail {
   readonly to: readonly string[];
   /** Goes into the header X-Test, by which the delivered message is found. */
   readonly id: string;
+  /** How its client authenticates; by default it does not. */
+  readonly login?: { readonly user: string; readonly password: string };
 }
 
 /** What became of it. */
@@ -31,6 +33,10 @@ export function swaks(port: number, mail: Mail): Promise<Attempt> {
   args.push("--xclient-addr", xclientAddress(mail.client), "--xclient-name", mail.clientName);
   args.push("--from", mail.from === "" ? "<>" : mail.from, "--to", mail.to.join(","));
   args.push("--header", `X-Test: ${mail.id}`, "--timeout", "30");
+  if (mail.login !== undefined) {
+    args.push("--auth", "PLAIN", "--auth-user", mail.login.user);
+    args.push("--auth-password", mail.login.password);
+  }
   return new Promise((resolve, reject) => {
     // Its exit status only says again what the replies say.
     execFile("swaks", args, { encoding: "latin1" }, (_status, stdout, stderr) => {
