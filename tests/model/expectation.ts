@@ -8,7 +8,10 @@ import {
   isOptional,
   isOver,
   judge,
+  learned,
+  type Letter,
   type Mail,
+  pairOf,
   recordsOf,
   type Settings,
   type Value,
@@ -48,6 +51,15 @@ export class Expectation {
     }
     if (answer.startsWith("header ")) this.#marked.add(transaction);
     return [];
+  }
+
+  /** Takes note of a letter, written while the store was well. Gives whether it teaches anything. */
+  takeLetter({ from, to }: Letter, now: number): boolean {
+    const name = pairOf(to, from, this.settings);
+    if (name === undefined) return false;
+    const before = this.#records.get(name) ?? [undefined];
+    this.#records.set(name, distinct(before.map((value) => learned(value, now, this.settings))));
+    return true;
   }
 
   /** The program has ended, and with it what it alone knew. */

@@ -2,13 +2,14 @@
 import fc from "fast-check";
 import { withCleanup } from "../support/process.ts";
 import { Expectation } from "./expectation.ts";
-import { describeMail, mails } from "./mails.ts";
-import type { Mail, Settings } from "./reference.ts";
+import { describeLetter, describeMail, letters, mails } from "./mails.ts";
+import type { Letter, Mail, Settings } from "./reference.ts";
 import { type Fault, faults, type StoreKind, World } from "./world.ts";
 
 export type Step =
   /** `sameMail`: another recipient of the transaction before. */
   | { readonly kind: "mail"; readonly mail: Mail; readonly sameMail: boolean }
+  | { readonly kind: "letter"; readonly letter: Letter }
   | { readonly kind: "clock"; readonly seconds: number }
   | { readonly kind: "restart"; readonly signal: "SIGTERM" | "SIGKILL" }
   | { readonly kind: "fault"; readonly fault: Fault; readonly mails: readonly Mail[] };
@@ -31,6 +32,7 @@ const settings: fc.Arbitrary<Settings> = fc.record({
   "identify-by": fc.constantFrom(
     ...["client,sender,recipient", "client,sender,recipient", "client,recipient"] as const,
   ),
+  "learn-correspondents": fc.constantFrom("yes" as const, "yes" as const, "no" as const),
 });
 
 /** Steps of the clock, among them to both sides of every time that decides. */
@@ -67,6 +69,7 @@ function steps(store: StoreKind, settings: Settings): fc.Arbitrary<Step> {
   });
   const all: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
     { weight: 600, arbitrary: mail },
+    { weight: 15, arbitrary: fc.record({ kind: fc.constant("letter" as const), letter: letters }) },
     { weight: 300, arbitrary: clock },
     { weight: 5, arbitrary: restart },
   ];
@@ -116,6 +119,9 @@ export function play(
         case "mail":
           if (!step.sameMail) transaction++;
           return await ask(step.mail, false);
+        case "letter":
+          await world.write(step.letter, expectation.takeLetter(step.letter, now));
+          return undefined;
         case "clock":
           if (step.seconds < 0) expectation.clockGoesBack(now);
           await world.moveClock(now += step.seconds);
@@ -189,6 +195,7 @@ const upTo = ({ settings, steps }: History, { step }: Difference): History => ({
 export function describe({ settings, steps }: History, { problem }: Difference): string {
   const lines = steps.map((step) => {
     if (step.kind === "mail") return `${step.sameMail ? "and " : ""}${describeMail(step.mail)}`;
+    if (step.kind === "letter") return describeLetter(step.letter);
     if (step.kind === "clock") return `${step.seconds} s later`;
     if (step.kind === "restart") return `the program is restarted by ${step.signal}`;
     return `the store is ${step.fault} for: ${step.mails.map(describeMail).join("; ")}`;

@@ -1,6 +1,6 @@
 /** The mails of the model test: few enough that the same ones come again and again. */
 import fc from "fast-check";
-import type { Client, Mail, Party } from "./reference.ts";
+import type { Client, Letter, Mail, Party } from "./reference.ts";
 
 const unnamed = (host: string, network: string, ...addresses: string[]): Client[] =>
   addresses.map((address) => ({ address, name: "unknown", host, network }));
@@ -8,6 +8,7 @@ const unnamed = (host: string, network: string, ...addresses: string[]): Client[
 const ofMailers = (host: string, network: string, name: string): Client => ({
   ...{ address: host, name, host, network },
   known: { as: "the mailers of example.org", domain: "example.org" },
+  mayAnswer: true,
 });
 
 const clients: readonly Client[] = [
@@ -21,6 +22,16 @@ const clients: readonly Client[] = [
   {
     ...{ address: "198.51.100.9", host: "198.51.100.9", network: "198.51.100.0/24" },
     ...{ name: "heron.b.example", known: { as: "heron.b.example", domain: "b.example" } },
+    mayAnswer: true,
+  },
+  // Its provider gave it that name; many may stand behind the other.
+  {
+    ...{ address: "198.51.100.20", host: "198.51.100.20", network: "198.51.100.0/24" },
+    name: "198-51-100-20.dyn.isp.example",
+  },
+  {
+    ...{ address: "10.0.0.6", host: "10.0.0.6", network: "10.0.0.0/24", earnsNothing: true },
+    ...{ name: "gate.b.example", known: { as: "gate.b.example", domain: "b.example" } },
   },
   ...unnamed("10.0.0.5", "10.0.0.0/24", "10.0.0.5").map((one) => ({ ...one, earnsNothing: true })),
   ...unnamed("203.0.113.5", "203.0.113.0/24", "203.0.113.5")
@@ -47,11 +58,16 @@ const recipients: readonly Party[] = [
 export const lists = {
   "whitelist-clients": "mx.friend.example\n",
   "whitelist-recipients": "postmaster@\n",
-  "auto-whitelist-except": "203.0.113.5\n203.0.113.200\n",
+  "auto-whitelist-except": "203.0.113.5\n203.0.113.200\n198.18.0.0/15\n",
 };
 
 /** A client on auto-whitelist-except that sends none of these mails. */
 export const probingClient = "203.0.113.200";
+
+/** Another each time, on that list too, from which a correspondent may answer. */
+export function answeringClient(n: number): Record<string, string> {
+  return { client_name: `heron.${n}.example`, client_address: `198.18.${n >> 8}.${n & 255}` };
+}
 
 /** What lets a mail pass before anything is asked. */
 const exemptions: readonly Readonly<Record<string, string>>[] = [
@@ -73,6 +89,18 @@ export const mails: fc.Arbitrary<Mail> = fc.record({
   ),
 }).map((mail) => ({ ...mail, exempt: exemptions.includes(mail.attributes) }));
 
+export const letters: fc.Arbitrary<Letter> = fc.record({
+  // Bounces are sent, too.
+  from: fc.constantFrom(...recipients, ...recipients, ...party("", "")),
+  to: fc.constantFrom(...senders.filter(({ is }) => is !== "")),
+});
+
+/** The attributes of a request for a letter; from anywhere. */
+export function attributesOfLetter({ from, to }: Letter): Record<string, string> {
+  const client = { client_address: "203.0.113.60", client_name: "unknown" };
+  return { ...client, sender: from.sent, recipient: to.sent, sasl_username: "alice" };
+}
+
 /** The attributes of a request for this mail. */
 export function attributesOf(mail: Mail, transaction: string): Record<string, string> {
   return {
@@ -90,4 +118,8 @@ export function describeMail({ client, sender, recipient, attributes }: Mail): s
   const more = Object.entries(attributes).map(([name, value]) => `, ${name}=${value}`).join("");
   const from = client.name === "unknown" ? client.address : `${client.name} (${client.address})`;
   return `${from}: ${sender.sent || "<>"} to ${recipient.sent}${more}`;
+}
+
+export function describeLetter({ from, to }: Letter): string {
+  return `a user writes from ${from.sent || "<>"} to ${to.sent}`;
 }

@@ -21,7 +21,7 @@ const stepsPerHistory = 500;
 /** What finding the shortest history may take. */
 const shorteningMs = 90_000;
 
-const kinds = ["mail", "clock", "restart", "fault"] as const;
+const kinds = ["mail", "letter", "clock", "restart", "fault"] as const;
 const rows: (readonly [StoreKind, ...number[]])[] = [];
 
 for (const store of stores) {
@@ -43,7 +43,7 @@ for (const store of stores) {
     if (rows.length < stores.length) return;
     const text = `${steps} steps with each store, seed ${seed}; not one answer was another one.`;
     report("model", text, [
-      ["store", "mails", "steps of the clock", "restarts", "failures of the store"],
+      ["store", "mails", "letters", "steps of the clock", "restarts", "failures of the store"],
       ...rows,
     ]);
   });

@@ -18,6 +18,8 @@ export interface Client {
   readonly network: string;
   /** At a private address, or on auto-whitelist-except. */
   readonly earnsNothing?: boolean;
+  /** Nobody gives its name to customers, and its address is a public one. */
+  readonly mayAnswer?: boolean;
 }
 
 /** A sender or recipient, as it is sent and whom that means. */
@@ -36,6 +38,12 @@ export interface Mail {
   readonly exempt: boolean;
 }
 
+/** What a user who has authenticated writes. */
+export interface Letter {
+  readonly from: Party;
+  readonly to: Party;
+}
+
 /** The settings that the rules go by; times in seconds. */
 export interface Settings {
   readonly delay: number;
@@ -46,6 +54,7 @@ export interface Settings {
   readonly "auto-whitelist-domains": number;
   readonly "client-identity": "name" | "network";
   readonly "identify-by": "client,sender,recipient" | "client,recipient";
+  readonly "learn-correspondents": "yes" | "no";
 }
 
 /** What is remembered under a name. Times are UNIX seconds, rounded up. */
@@ -76,6 +85,12 @@ export interface Judgement {
 
 const anHour = 3600, sevenDays = 7 * 86_400;
 
+/** The name of the record of an address outside and one of ours; undefined where there is none. */
+export function pairOf(outside: Party, ours: Party, settings: Settings): string | undefined {
+  if (settings["learn-correspondents"] === "no" || outside.is === "" || ours.is === "") return;
+  return `W ${outside.is} ${ours.is}`;
+}
+
 /** The names of the records of a mail; those that it has no part in are missing. */
 function names({ client, sender, recipient }: Mail, settings: Settings) {
   const byName = settings["client-identity"] === "name";
@@ -98,19 +113,30 @@ function names({ client, sender, recipient }: Mail, settings: Settings) {
       ? `D ${scope} ${domain}`
       : undefined,
     client: earns && settings["auto-whitelist"] > 0 ? `C ${client.host}` : undefined,
+    correspondent: client.mayAnswer ? pairOf(sender, recipient, settings) : undefined,
   };
 }
 
 /** The names of the records that the answer to this mail depends on. */
 export function recordsOf(mail: Mail, settings: Settings): readonly string[] {
   if (mail.exempt) return [];
-  const { senders, triplets, domain, client } = names(mail, settings);
-  return [...senders, ...triplets, domain, client].filter((name) => name !== undefined);
+  const { senders, triplets, domain, client, correspondent } = names(mail, settings);
+  return [...senders, ...triplets, domain, client, correspondent]
+    .filter((name) => name !== undefined);
 }
 
 /** Whether the answer does without this record when the store fails just then. */
 export function isOptional(name: string): boolean {
-  return name.startsWith("C ");
+  return /^[CW] /.test(name);
+}
+
+/** What a letter leaves under its pair at `now`, given what was there. */
+export function learned(value: Value | undefined, now: number, settings: Settings): Value {
+  const seen = value?.seen;
+  if (value === undefined || seen === undefined || isOver(value, now, settings)) {
+    return { seen: Math.ceil(now) };
+  }
+  return seen >= now + 1 || now - seen >= anHour ? { seen: Math.ceil(now) } : value;
 }
 
 /** The answer at `now`, and what is remembered then. */
@@ -125,7 +151,7 @@ export function judge(
   if (mail.exempt) return says("pass");
 
   const { delay } = settings;
-  const { from, senders, triplets, domain, client } = names(mail, settings);
+  const { from, senders, triplets, domain, client, correspondent } = names(mail, settings);
   const rounded = Math.ceil(now);
   // What is ahead by more than rounding comes from another host's clock, and counts as now.
   const isAhead = (time: number) => time >= now + 1;
@@ -207,6 +233,7 @@ export function judge(
     renew(triplets);
     return says("pass");
   }
+  if (live(correspondent) !== undefined) return says("pass");
   if (waitingSince !== Infinity && isAhead(waitingSince)) return begin();
   if (waitingSince !== Infinity && !cameBack) {
     return says(`defer ${Math.ceil(waitingSince + delay - now)}`);

@@ -14,9 +14,10 @@ import {
   startDaemon,
 } from "../support/greylist.ts";
 import { type Memcached, startMemcached, untilNoticed } from "../support/memcached.ts";
-import { type Cleanup, tempDir } from "../support/process.ts";
-import { attributesOf, lists, probingClient } from "./mails.ts";
-import type { Answer, Mail, Settings } from "./reference.ts";
+import { type Cleanup, tempDir, waitFor } from "../support/process.ts";
+import { answeringClient, attributesOf, attributesOfLetter } from "./mails.ts";
+import { lists, probingClient } from "./mails.ts";
+import type { Answer, Letter, Mail, Settings } from "./reference.ts";
 
 export const stores = ["memory", "memcached", "sqlite"] as const;
 export type StoreKind = (typeof stores)[number];
@@ -65,7 +66,7 @@ export class World {
       fs.writeFileSync(path.join(dir, name), text);
       args.push(`--${name}`, path.join(dir, name));
     }
-    for (const [name, value] of Object.entries(settings)) args.push(`--${name}`, `${value}`);
+    for (const [name, value] of Object.entries(settings)) args.push(`--${name}=${value}`);
     const world = new World(t, clock, args, memcached, database);
     await world.#start();
     return world;
@@ -73,6 +74,18 @@ export class World {
 
   async ask(mail: Mail, transaction: string): Promise<Answer> {
     return await this.#ask(attributesOf(mail, transaction));
+  }
+
+  /** Has a user write, and waits until it is learned, which is after the answer. */
+  async write(letter: Letter, teaches: boolean): Promise<void> {
+    const answer = await this.#ask(attributesOfLetter(letter));
+    if (answer !== "pass") throw new Error(`"${answer}" for a user's letter`);
+    const parties = { sender: letter.to.sent, recipient: letter.from.sent };
+    const isLearned = async () => {
+      const client = answeringClient(this.#probes++);
+      return await this.#ask({ ...client, ...parties }) === "pass";
+    };
+    if (teaches) await waitFor("a letter to be learned", isLearned);
   }
 
   /** Moves the clock, and sees to it that everybody has noticed. */
