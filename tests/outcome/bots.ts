@@ -1,7 +1,7 @@
 /** Bots that should not get in, also beside somebody who is known, and what no rule can tell from real mail. */
 import { bot, type Case, day, type Host, host, hour, mail, minute, numbers } from "./traffic.ts";
 import { person, times, token, turned, user } from "./traffic.ts";
-import { company } from "./real_mail.ts";
+import { company, toFriends } from "./real_mail.ts";
 
 /** Twelve hosts with one envelope, ten minutes apart, each trying once. */
 const inTurn = (hostAt: (n: number) => Host) =>
@@ -88,6 +88,19 @@ const known: Case[] = [
   },
 ];
 
+const forgers: Case[] = [
+  {
+    title: "bots that forge answers of people whom we wrote to, from dynamic hosts",
+    neighbours: true,
+    letters: toFriends,
+    mails: toFriends.map(({ at, sender, recipient }, n) => {
+      const octets = [198, 51, 100, 17 + 19 * n];
+      const from = host(octets.join("."), `${octets.join("-")}.nord.zugang.example`);
+      return bot(at + 13 * hour, n % 3 === 0 ? host(from.address) : from, recipient, sender);
+    }),
+  },
+];
+
 const random = numbers(2);
 const letters = (length: number) => token(random, length, "abcdefghijklmnopqrstuvwxyz");
 
@@ -123,4 +136,4 @@ const shown: Case[] = [
   },
 ];
 
-export const bots: readonly Case[] = [...customers, ...known, ...anybody, ...shown];
+export const bots: readonly Case[] = [...customers, ...known, ...forgers, ...anybody, ...shown];

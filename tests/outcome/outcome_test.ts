@@ -19,7 +19,7 @@ const drifted = "run `deno task bench:outcome --write`";
 
 for (const each of cases) {
   test(each.title, async (t) => {
-    const outcome = await playOn(t, greylist(), each);
+    const outcome = await playOn(t, greylist, each);
     assert.deepEqual(missed(targetIn(measured, each), outcome), []);
     assert.deepEqual(outcome, outcomeOf(measured, each, "greylist"), drifted);
   });
@@ -70,6 +70,13 @@ test("a mail waits while one of its recipients waits, who alone is asked for aga
   const outcome = { delayed: 1, deferrals: 2, lost: 0, letIn: 1 };
   assert.deepEqual(await play(traffic, server), outcome);
   assert.deepEqual(server.times, [0, 0, 60, ...retries.slice(1, 3)]);
+});
+
+test("letters are written when their time has come, before mails of that time", async () => {
+  const server = answering(() => "dunno");
+  const letters = [60, 30, 3600].map((at) => ({ at, sender: "a@b", recipient: "c@d" }));
+  await play(traffic, server, letters);
+  assert.deepEqual(server.times, [0, 0, 30, 60, 60]);
 });
 
 test("a case asks for the better of the others, for two deferrals, and for no neighbour", () => {

@@ -1,6 +1,6 @@
 /** Plays a case against a server: its clock moves from attempt to attempt, and what was deferred comes back. */
 import { request } from "../support/greylist.ts";
-import type { Mail } from "./traffic.ts";
+import type { Letter, Mail } from "./traffic.ts";
 
 /** What a case came to. */
 export interface Outcome {
@@ -30,8 +30,13 @@ interface Attempt {
   readonly recipients: readonly string[];
 }
 
-/** Plays all mails of a case in the order of time. */
-export async function play(mails: readonly Mail[], server: Server): Promise<Outcome> {
+/** Plays all mails of a case in the order of time, with the letters that are written before each. */
+export async function play(
+  mails: readonly Mail[],
+  server: Server,
+  letters: readonly Letter[] = [],
+): Promise<Outcome> {
+  const unwritten = letters.toSorted((a, b) => b.at - a.at);
   const delayed = new Set<Mail>(), letIn = new Set<Mail>();
   let deferrals = 0, lost = 0, asked = 0;
   const due: Attempt[] = mails.map((mail) => (
@@ -42,6 +47,10 @@ export async function play(mails: readonly Mail[], server: Server): Promise<Outc
     const attempt = due.shift();
     if (attempt === undefined) break;
     const { mail, number } = attempt;
+    for (let next = unwritten.at(-1); next && next.at <= attempt.at; next = unwritten.at(-1)) {
+      await write(server, next);
+      unwritten.pop();
+    }
     server.moveTo(attempt.at);
     asked++;
     const waiting = [];
@@ -60,6 +69,13 @@ export async function play(mails: readonly Mail[], server: Server): Promise<Outc
     else due.push({ mail, at: mail.at + next, number: number + 1, recipients: waiting });
   }
   return { delayed: delayed.size, deferrals, lost, letIn: letIn.size };
+}
+
+async function write(server: Server, { at, sender, recipient }: Letter): Promise<void> {
+  server.moveTo(at);
+  const from = { client_address: "192.0.2.9", client_name: "unknown", sasl_username: sender };
+  const reply = await server.ask(request({ ...from, sender, recipient }));
+  if (!/^action=dunno\n\n$/i.test(reply)) throw new Error(`a letter is answered by ${reply}`);
 }
 
 async function defers(

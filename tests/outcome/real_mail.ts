@@ -1,6 +1,6 @@
 /** Real mail that should hardly wait: companies, mailing services, pools. */
 import { type Case, day, type Host, host, hour, mail, minute, numbers, person } from "./traffic.ts";
-import { times, token, turned, user } from "./traffic.ts";
+import { type Letter, times, token, turned, user } from "./traffic.ts";
 
 /** A little more than an hour: passes are counted once an hour. */
 const anHour = 61 * minute;
@@ -129,4 +129,28 @@ const pools: Case[] = [
   },
 ];
 
-export const realMail: readonly Case[] = [...companies, ...tags, ...pools];
+/** Twelve people, each with a mail server of their own. */
+const friend = (n: number) => {
+  const domain = `freunde-${"abcdefghijkl"[n]}.example`;
+  return { address: person(n, domain), host: host(`198.18.${9 * n}.25`, `mx.${domain}`) };
+};
+
+/** Each of our users writes to one of them. */
+export const toFriends: readonly Letter[] = times(
+  12,
+  (n) => ({ at: n * hour, sender: user(n), recipient: friend(n).address }),
+);
+
+const answers: Case[] = [
+  {
+    title: "answers of people whom we wrote to, a minute to four days later",
+    letters: toFriends,
+    deferrals: 0,
+    mails: times(12, (n) => {
+      const { address, host } = friend(n);
+      return mail(n * hour + minute * 2.2 ** n, host, address, user(n));
+    }),
+  },
+];
+
+export const realMail: readonly Case[] = [...companies, ...tags, ...pools, ...answers];

@@ -25,10 +25,20 @@ export interface Mail {
   readonly bot: boolean;
 }
 
+/** What one of our users, who has authenticated, writes. */
+export interface Letter {
+  /** In seconds since the beginning of the case. */
+  readonly at: number;
+  readonly sender: string;
+  readonly recipient: string;
+}
+
 /** One entry of the comparison. It meets servers that know nothing yet. */
 export interface Case {
   readonly title: string;
   readonly mails: readonly Mail[];
+  /** Asked about where somebody learns of them; before mails of the same time. */
+  readonly letters?: readonly Letter[];
   /** How many deferrals of its real mail are all right; 2 if not given. */
   readonly deferrals?: number;
   /** Its bots are neighbours of somebody who is known: none may get in, whatever other programs do. */
