@@ -5,6 +5,7 @@
  *
  * What has to hold, whatever the row:
  * - Every request gets one legal answer or, where the row says so, a closed connection.
+ * - A user's letter is let through at once.
  * - Answers come within the store's timeout: the share that does within 50 ms more is told, a second more is too late,
  *   because machines are noisy. While the store is known to be down hardly anybody waits.
  * - The state is told on entering and on leaving, and not all the time.
@@ -158,10 +159,12 @@ function judge<P extends Place>(row: Row<P>, log: string, outcome: Outcome): voi
     assert.ok(!outcome.restarted, "it was restarted");
     assert.equal(all.closed + all.refused, 0, "connections were closed");
     assert.ok(held.times.length > connections, "the answers did not go on");
+    const letter = median(held.letterTimes);
+    assert.ok(letter < storeTimeoutMs / 4, `letters wait: ${letter} ms is the median`);
   }
   if (row.meanwhile === "on-store-failure") {
-    const median = sorted(held.times)[held.times.length >> 1] ?? NaN;
-    assert.ok(median < storeTimeoutMs / 2, `everybody waits: ${median} ms is the median`);
+    const usual = median(held.times);
+    assert.ok(usual < storeTimeoutMs / 2, `everybody waits: ${usual} ms is the median`);
   }
   const [suspect] =
     /.*internal error.*|reason=(triplet found|client AWL).*sender=new@.*/.exec(log) ??
@@ -201,6 +204,10 @@ function lineOf<P extends Place>(row: Row<P>, outcome: Outcome): string[] {
     ms(leaving),
     `+ ${(grownKilobytes / 1024).toFixed(0)} MiB`,
   ];
+}
+
+function median(times: readonly number[]): number {
+  return sorted(times)[times.length >> 1] ?? NaN;
 }
 
 function sorted(times: readonly number[]): number[] {

@@ -1,7 +1,7 @@
 /**
- * Mail that goes on while something is broken: connections that ask about new triplets and about known ones, and
- * every answer judged at once. A new triplet is never let through as a known one, no answer is another request's, and
- * nothing comes that was not asked for.
+ * Mail that goes on while something is broken: connections that ask about new triplets and about known ones, others
+ * on which users write, and every answer judged at once. A new triplet is never let through as a known one, no answer is
+ * another request's, and nothing comes that was not asked for.
  */
 import process from "node:process";
 import { request } from "../support/greylist.ts";
@@ -19,13 +19,16 @@ export interface Seen {
   /** New triplets, by answer. */
   deferred: number;
   passed: number;
-  /** Milliseconds, one for each answer. */
+  /** Milliseconds, one for each answer about a triplet, and one for each about a user's letter. */
   times: number[];
+  letterTimes: number[];
 }
 
 const dunno = "action=DUNNO\n\n";
 /** The arguments that make the program say whose answer it is. */
-export const answersSayWhose = ["--text", "4.2.0 for %r", "--delay", "0"];
+export const answersSayWhose = [
+  ...["--text", "4.2.0 for %r", "--delay", "0", "--learn-correspondents"],
+];
 
 /** How long each connection rests between an answer and the next request, in milliseconds. */
 const restMs = 30;
@@ -33,7 +36,10 @@ const restMs = 30;
 /** An answer that took so long may be on-store-failure's, whatever is expected: the machine stood still. */
 const stalledMs = 400;
 
-let triplets = 0;
+/** On how many connections users write. */
+const usersWriting = 2;
+
+let triplets = 0, letters = 0;
 
 export class Load {
   /** What was wrong, the first few. */
@@ -51,8 +57,10 @@ export class Load {
   /** @param patienceMs how long an answer may take before it counts as none */
   constructor(port: number, connections: number, private readonly patienceMs: number) {
     const where = { host: "127.0.0.1", port };
-    this.#askers = Array.from({ length: connections }, () => new Asker(where));
-    this.#loops = this.#askers.map((asker, n) => this.#loop(asker, n));
+    this.#askers = Array.from({ length: connections + usersWriting }, () => new Asker(where));
+    this.#loops = this.#askers.map((asker, n) =>
+      n < connections ? this.#loop(asker, n) : this.#write(asker)
+    );
   }
 
   /** Whether all connections are there. */
@@ -87,6 +95,31 @@ export class Load {
     asker.close();
   }
 
+  /** A user writes and writes. Whatever is broken, a letter is let through at once. */
+  async #write(asker: Asker): Promise<void> {
+    while (!this.#stopped) {
+      const to = `friend@letters${++letters}.example`;
+      const bytes = request({ sasl_username: "robin", sender: "robin@example.com", recipient: to });
+      const answer = await this.#answerTo(asker, bytes, "letter");
+      if (answer !== undefined) {
+        this.#seen.letterTimes.push(answer.milliseconds);
+        if (answer.text !== dunno) this.#complain(`${JSON.stringify(answer.text)} for a letter`);
+      }
+      await rest(restMs);
+    }
+    asker.close();
+  }
+
+  /** The answer to a request; undefined: there was none, of which note has been taken. */
+  async #answerTo(asker: Asker, bytes: string, what: string) {
+    const answer = await asker.ask(bytes, this.patienceMs);
+    if (asker.unasked !== "") this.#complain(`not asked for: ${JSON.stringify(asker.unasked)}`);
+    if (answer.kind === "reply") return answer;
+    if (answer.kind === "late") this.#complain(`no answer in ${this.patienceMs} ms for a ${what}`);
+    else this.#seen[answer.kind]++;
+    return undefined;
+  }
+
   /** @param known the number of a triplet that was asked about before; undefined: a new one */
   async #ask(asker: Asker, known: number | undefined): Promise<void> {
     const number = known ?? ++triplets, what = known === undefined ? "new" : "known";
@@ -103,15 +136,8 @@ export class Load {
     });
     const epoch = this.#epoch;
     this.#seen.asked++;
-    const answer = await asker.ask(bytes, this.patienceMs);
-    if (asker.unasked !== "") this.#complain(`not asked for: ${JSON.stringify(asker.unasked)}`);
-    if (answer.kind === "late") {
-      return this.#complain(`no answer in ${this.patienceMs} ms for a ${what} triplet`);
-    }
-    if (answer.kind !== "reply") {
-      this.#seen[answer.kind]++;
-      return;
-    }
+    const answer = await this.#answerTo(asker, bytes, `${what} triplet`);
+    if (answer === undefined) return;
     this.#seen.times.push(answer.milliseconds);
     const { text } = answer;
     const deferral = `action=DEFER_IF_PERMIT 4.2.0 for ${domain}\n\n`;
@@ -133,7 +159,7 @@ export class Load {
 }
 
 export function nothingSeen(): Seen {
-  return { asked: 0, closed: 0, refused: 0, deferred: 0, passed: 0, times: [] };
+  return { asked: 0, closed: 0, refused: 0, deferred: 0, passed: 0, times: [], letterTimes: [] };
 }
 
 export function add(total: Seen, part: Seen): void {
@@ -141,6 +167,7 @@ export function add(total: Seen, part: Seen): void {
     total[name] += part[name];
   }
   total.times.push(...part.times);
+  total.letterTimes.push(...part.letterTimes);
 }
 
 function rest(milliseconds: number): Promise<void> {

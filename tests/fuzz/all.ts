@@ -1,7 +1,7 @@
 /** Every fuzz target. To add one: make it with `target` (target.ts), and name it here. */
 import { answers, codec } from "./codec.ts";
 import { configurationFiles, spellings, values } from "./config.ts";
-import { clients, names, normalisation, streamsOfMail } from "./identity.ts";
+import { clients, correspondents, names, normalisation, streamsOfMail } from "./identity.ts";
 import { clientLists, recipientLists, senderLists, surveys } from "./lists.ts";
 import { escape, logLines } from "./log.ts";
 import { memcached } from "./memcached.ts";
@@ -20,6 +20,7 @@ export const targets: readonly Target[] = [
   normalisation,
   clients,
   streamsOfMail,
+  correspondents,
   names,
   memcached,
   escape,

@@ -1,10 +1,11 @@
 /** What Postfix, or anybody who reaches the socket, sends: bytes in any pieces. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { correspondentsWith } from "../../lib/identity/correspondents.ts";
 import { type PolicyRequest, ProtocolError, RequestReader } from "../../lib/protocol/codec.ts";
 import { encodeAction } from "../../lib/protocol/codec.ts";
 import { request as requestText } from "../support/greylist.ts";
-import { scene } from "../support/policy.ts";
+import { scene, subjectOptions } from "../support/policy.ts";
 import { bytes, cut, files, mutated, places, target } from "./target.ts";
 
 const limit = 4096;
@@ -64,7 +65,7 @@ export const codec = target(
   },
 );
 
-const { policy } = scene();
+const { policy } = scene({ correspondents: correspondentsWith(subjectOptions) });
 
 export const answers = target(
   "answers",

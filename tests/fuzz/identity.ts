@@ -10,7 +10,10 @@ import {
   tripletMaterial,
 } from "../../lib/identity/triplet.ts";
 import { identifyClient } from "../../lib/identity/client.ts";
+import { correspondentsWith } from "../../lib/identity/correspondents.ts";
+import { normalizeRecipientBy } from "../../lib/identity/recipient.ts";
 import { normalizeSenderFully } from "../../lib/identity/sender.ts";
+import { request, scene, subjectOptions } from "../support/policy.ts";
 import { file, mutated, target } from "./target.ts";
 
 const senders = [
@@ -94,6 +97,38 @@ export const streamsOfMail = target(
     assert.equal(normalizeSenderFully(lowerCase(sender), context), normal, "case matters");
     assert.equal(normal === "", sender === "", "only the null sender has no name");
     assert.doesNotMatch(normal, /[A-Z\n]/);
+  },
+);
+
+const mailboxes = ["robin@example.com", "Robin+x@Example.com", "r", '"a b"@c@d', ""];
+const pairs = correspondentsWith(subjectOptions);
+
+export const correspondents = target(
+  "letters and answers",
+  fc.record({
+    outside: withoutBreaks(
+      mutated([...senders, ...streams.flatMap((columns) => columns.slice(3))]),
+    ),
+    ours: withoutBreaks(mutated(mailboxes)),
+    user: withoutBreaks(mutated(["robin", "robin@example.com"])).map((user) => user || "robin"),
+  }),
+  async ({ outside, ours, user }) => {
+    const key = pairs.pairKey(outside, ours);
+    assert.equal(key === undefined, outside === "" || ours === "");
+    assert.match(key ?? "gl1:w0123456789012345678901", /^gl1:w[\w-]{22}$/);
+    assert.match(pairs.userHash(user), /^[\w-]{22}$/);
+    assert.equal(pairs.pairKey(lowerCase(outside), lowerCase(ours)), key, "case matters");
+    const mailbox = normalizeRecipientBy(ours, "+");
+    if (mailbox !== "") assert.equal(pairs.pairKey(outside, mailbox), key, "an extension matters");
+
+    const { policy, learning, decisions, events } = scene({ correspondents: pairs });
+    const parties = (from: string, to: string) => ({ sender: from, recipient: to });
+    await policy.answer(request({ ...parties(ours, outside), sasl_username: user }));
+    await learning.settled(1000);
+    assert.deepEqual(decisions(), []);
+    await policy.answer(request(parties(outside, ours)));
+    assert.deepEqual(decisions(), [key === undefined ? "greylist new" : "pass correspondent"]);
+    assert.deepEqual(events.filter(([method]) => method === "internalError"), []);
   },
 );
 
