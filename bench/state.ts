@@ -1,6 +1,6 @@
 /**
- * What a store needs for a mail that is new, and for a sender that is known: bytes in a SQLite file, and bytes of
- * items in Memcached. doc/state.md has the numbers.
+ * What a store needs for a mail that is new, for a sender that is known, and for an address that a user has written
+ * to: bytes in a SQLite file, and bytes of items in Memcached. doc/state.md has the numbers.
  *
  *     deno task bench:state
  *
@@ -10,13 +10,14 @@ import * as net from "node:net";
 import * as path from "node:path";
 import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
-import { createPolicy } from "../lib/greylist/policy.ts";
+import { createPolicy, type Policy } from "../lib/greylist/policy.ts";
 import { Instances } from "../lib/greylist/instances.ts";
 import { Learning } from "../lib/greylist/learning.ts";
+import { correspondentsWith } from "../lib/identity/correspondents.ts";
 import { parseStoreAddress } from "../lib/stores/address.ts";
 import { openStore } from "../lib/stores/open.ts";
 import { startMemcached } from "../tests/support/memcached.ts";
-import { policyOptions, recordingLog, request } from "../tests/support/policy.ts";
+import { policyOptions, recordingLog, request, subjectOptions } from "../tests/support/policy.ts";
 import { tempDir, withCleanup } from "../tests/support/process.ts";
 
 const mails = 20_000, atATime = 100;
@@ -30,45 +31,65 @@ interface Place {
 
 for (const known of [false, true]) {
   for (const named of [false, true]) {
-    await withCleanup(async (t) => {
-      const file = path.join(tempDir(t), "state.db");
-      const memcached = await startMemcached(t, { args: ["-m", "1024"] });
-      const places: Place[] = [
-        { name: "SQLite", address: `sqlite:${file}`, bytes: () => bytesInFile(file) },
-        {
-          name: "Memcached",
-          address: `memcached:${memcached.server}`,
-          bytes: () => bytesOfItems(memcached.port),
-        },
-      ];
-      for (const { name, address, bytes } of places) {
-        await fill(address, named, known);
-        const each = (await bytes() / mails).toFixed(0);
-        const what = known ? "a known sender" : "a new mail";
-        const who = named ? "a mailer with a name" : "a client without a name";
-        process.stdout.write(`${name}: ${each} bytes for ${what} of ${who}\n`);
-      }
-    });
+    const what = known ? "a known sender" : "a new mail";
+    const who = named ? "a mailer with a name" : "a client without a name";
+    await measure(`${what} of ${who}`, (asked) => receive(asked, named, known));
   }
 }
+await measure("an address that a user has written to", write);
 
-/** Asks about mail, each of a domain and a client of its own, with the defaults; twice if it is to be known. */
-async function fill(address: string, named: boolean, known: boolean): Promise<void> {
-  let now = Math.floor(Date.now() / 1000);
+/** Prints what an entry takes after stores have been filled with so many mails. */
+async function measure(what: string, fill: (asked: Asked) => Promise<void>): Promise<void> {
+  await withCleanup(async (t) => {
+    const file = path.join(tempDir(t), "state.db");
+    const memcached = await startMemcached(t, { args: ["-m", "1024"] });
+    const places: Place[] = [
+      { name: "SQLite", address: `sqlite:${file}`, bytes: () => bytesInFile(file) },
+      {
+        name: "Memcached",
+        address: `memcached:${memcached.server}`,
+        bytes: () => bytesOfItems(memcached.port),
+      },
+    ];
+    for (const { name, address, bytes } of places) {
+      await onStore(address, fill);
+      const each = (await bytes() / mails).toFixed(0);
+      process.stdout.write(`${name}: ${each} bytes for ${what}\n`);
+    }
+  });
+}
+
+/** A policy with the defaults, and correspondents, on the store that is measured. */
+interface Asked {
+  readonly policy: Policy;
+  readonly learning: Learning;
+  readonly clock: { now: number };
+}
+
+async function onStore(address: string, fill: (asked: Asked) => Promise<void>): Promise<void> {
+  const clock = { now: Math.floor(Date.now() / 1000) };
   const store = await openStore(parseStoreAddress(address), {
     timeoutMs: 5000,
     observer: { down: (_, why) => fail(why), up: () => {} },
-    clock: () => now,
+    clock: () => clock.now,
     keyPrefix: "gl1:",
   });
   const { log } = recordingLog();
-  const policy = createPolicy({ ...policyOptions, storeTimeoutMilliseconds: 60_000 }, {
+  const learning = new Learning(store, log), correspondents = correspondentsWith(subjectOptions);
+  const options = { ...policyOptions, correspondents, storeTimeoutMilliseconds: 60_000 };
+  const policy = createPolicy(options, {
     store,
     log,
-    now: () => now,
+    now: () => clock.now,
     instances: new Instances(),
-    learning: new Learning(store, log),
+    learning,
   });
+  await fill({ policy, learning, clock });
+  await store.close();
+}
+
+/** Asks about mail, each of a domain and a client of its own; twice if it is to be known. */
+async function receive({ policy, clock }: Asked, named: boolean, known: boolean): Promise<void> {
   for (let attempt = 0; attempt < (known ? 2 : 1); attempt++) {
     let next = 0;
     const worker = async () => {
@@ -83,9 +104,19 @@ async function fill(address: string, named: boolean, known: boolean): Promise<vo
       }
     };
     await Promise.all(Array.from({ length: atATime }, worker));
-    now += policyOptions.rules.delaySeconds + 1;
+    clock.now += policyOptions.rules.delaySeconds + 1;
   }
-  await store.close();
+}
+
+/** Has users write, each of them to a hundred addresses. */
+async function write({ policy, learning }: Asked): Promise<void> {
+  for (let n = 0; n < mails; n++) {
+    const user = `user${Math.floor(n / atATime)}@example.com`;
+    await policy.answer(
+      request({ sasl_username: user, sender: user, recipient: `kim@d${n}.example` }),
+    );
+    if (n % atATime === atATime - 1) await learning.settled(60_000);
+  }
 }
 
 /** What is in use of the file's pages. */
