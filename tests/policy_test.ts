@@ -214,7 +214,7 @@ const keysOf = (changes: Record<string, string> = {}): RecordKeys => {
 /** A store in memory of which some operations fail. */
 class FailingStore extends MemoryStore {
   readonly failing = new Set<"get" | "put">();
-  override get(...args: Parameters<Store["get"]>) {
+  override get(...args: Parameters<MemoryStore["get"]>) {
     return this.failing.has("get") ? Promise.reject(new StoreError("get")) : super.get(...args);
   }
   override put(...args: Parameters<Store["put"]>) {

@@ -31,8 +31,11 @@ export class Deadlines {
     else if (this.#waiting.size === 1) this.#timer?.ref();
   }
 
-  remove(operation: Waiting): void {
-    if (this.#waiting.delete(operation)) this.#letGo();
+  /** Returns whether it was still waiting. */
+  remove(operation: Waiting): boolean {
+    const wasThere = this.#waiting.delete(operation);
+    if (wasThere) this.#letGo();
+    return wasThere;
   }
 
   #aim(deadline: Deadline): void {

@@ -1,28 +1,26 @@
 /**
  * State in one or several Memcached servers, shared by every process and host that names them.
  *
- * - Each server is on its own (memcached_server.ts), so one that is dead or frozen takes down its share of
- *   the keys and nothing else. Which server keeps a key is decided here, by rendezvous hashing, and not by
- *   a memjs client with many servers, because such a client is replaced as a whole.
- * - Memcached's clock ticks in whole seconds, so an entry that it is told to keep for 1 s may be gone after
- *   a millisecond: it is told one more.
- * - Above 30 days Memcached takes a time to live for a UNIX time, by its own clock; where that is ahead, the
- *   entry is gone at once. So it is told 0 then, which is for ever, or until it wants the room: who reads
- *   the entry knows by its own times that it is too old.
+ * - Each server is on its own (memcached_server.ts), so one that is dead or frozen takes down nothing but
+ *   itself. Which servers keep a key is decided here, by rendezvous hashing, and not by a memjs client with
+ *   many servers, because such a client is replaced as a whole.
+ * - With several copies of each entry, copies.ts has the rules for reading and writing them.
  */
 import type { Endpoint } from "../endpoint.ts";
 import { formatServer } from "./address.ts";
+import { readFirst, toAll } from "./copies.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Credentials } from "./memcached_connection.ts";
 import { RemoteServer } from "./memcached_server.ts";
 import { placeOf, Rendezvous } from "./rendezvous.ts";
-import { type Deadline, type Store, StoreError, type StoreObserver, violation } from "./store.ts";
-
-/** The longest time to live that Memcached does not take for a UNIX time (its protocol.txt). */
-const longestRelativeSeconds = 30 * 86_400;
-
-/** Memcached's time to live for what does not expire. */
-const never = 0;
+import {
+  type CopiesByKey,
+  type Deadline,
+  type Store,
+  StoreError,
+  type StoreObserver,
+  violation,
+} from "./store.ts";
 
 /** Written and read by ping. It is no hash, so it is nobody's key. */
 const pingKey = "greylist-ping";
@@ -32,21 +30,30 @@ export interface MemcachedOptions {
   readonly timeoutMs: number;
   readonly observer: StoreObserver;
   readonly auth?: Credentials;
-  /** What all keys begin with; behind it may stand in braces what chooses the server. */
+  /** What all keys begin with; behind it may stand in braces what chooses the servers. */
   readonly keyPrefix?: string;
+  /** On how many servers each entry is kept, if there are as many; 1 by default. */
+  readonly copies?: number;
+}
+
+/** The servers that are used now. */
+interface Layout {
+  readonly servers: ReadonlyMap<string, RemoteServer>;
+  readonly inOrder: readonly RemoteServer[];
+  readonly rendezvous: Rendezvous;
+  readonly copies: number;
 }
 
 export class MemcachedStore implements Store {
   readonly name = "memcached";
   readonly forgetsBySize = true;
   readonly #prefixLength: number;
-  readonly #servers: readonly RemoteServer[];
-  readonly #rendezvous: Rendezvous;
+  readonly #deadlines = new Deadlines();
+  #layout: Layout;
   #closed = false;
 
   /** Nothing is connected to before the first operation. */
-  constructor(servers: readonly Endpoint[], options: MemcachedOptions) {
-    if (servers.length === 0) throw new RangeError("Cannot use Memcached without a server");
+  constructor(servers: readonly Endpoint[], private readonly options: MemcachedOptions) {
     const { auth } = options;
     if (auth !== undefined && (auth.username === "" || auth.password === "")) {
       throw new RangeError(
@@ -54,28 +61,37 @@ export class MemcachedStore implements Store {
       );
     }
     this.#prefixLength = options.keyPrefix?.length ?? 0;
-    const deadlines = new Deadlines();
-    this.#servers = servers.map((server) => new RemoteServer(server, options, deadlines));
-    this.#rendezvous = new Rendezvous(servers.map(formatServer));
+    this.#layout = this.#layoutOf(servers, options.copies ?? 1);
   }
 
-  get(key: string, deadline: Deadline): Promise<string | undefined> {
+  get(key: string, deadline: Deadline, copies?: CopiesByKey): Promise<string | undefined> {
     const wrong = violation(key);
     if (wrong !== undefined || this.#closed) return this.#refuse(wrong);
-    return this.#server(key).get(key, deadline);
+    const { copies: count } = this.#layout, servers = this.#inOrderOf(key), [first] = servers;
+    return count === 1 && first !== undefined
+      ? first.get(key, deadline)
+      : readFirst(servers, count, key, deadline, copies);
   }
 
   put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void> {
     const wrong = violation(key, value, ttlSeconds);
     if (wrong !== undefined || this.#closed) return this.#refuse(wrong);
-    const expires = ttlSeconds < longestRelativeSeconds ? ttlSeconds + 1 : never;
-    return this.#server(key).put(key, value, expires, deadline);
+    return this.#toAll(key, deadline, (server, until) => server.put(key, value, ttlSeconds, until));
   }
 
   delete(key: string, deadline: Deadline): Promise<void> {
     const wrong = violation(key);
     if (wrong !== undefined || this.#closed) return this.#refuse(wrong);
-    return this.#server(key).delete(key, deadline);
+    return this.#toAll(key, deadline, (server, until) => server.delete(key, until));
+  }
+
+  /** Goes on at these servers. Those that were there stay as they are; those that go end when nobody waits. */
+  moveTo(servers: readonly Endpoint[], copies: number): void {
+    const before = this.#layout;
+    this.#layout = this.#layoutOf(servers, copies, before);
+    for (const server of before.inOrder) {
+      if (!this.#layout.inOrder.includes(server)) server.retire();
+    }
   }
 
   /** Settles when every server can be read and written: one that is full may well answer. */
@@ -85,20 +101,47 @@ export class MemcachedStore implements Store {
       server.put(pingKey, "", 1, deadline),
       server.get(pingKey, deadline),
     ];
-    await Promise.all(this.#servers.flatMap(both));
+    await Promise.all(this.#layout.inOrder.flatMap(both));
   }
 
   close(): Promise<void> {
     this.#closed = true;
-    for (const server of this.#servers) server.close();
+    for (const server of this.#layout.inOrder) server.close();
     return Promise.resolve();
   }
 
-  #server(key: string): RemoteServer {
-    const place = placeOf(key, this.#prefixLength);
-    const server = this.#servers[this.#rendezvous.pick(place)];
-    if (server === undefined) throw new Error("a key without a server");
-    return server;
+  #layoutOf(endpoints: readonly Endpoint[], wanted: number, before?: Layout): Layout {
+    if (endpoints.length === 0) throw new RangeError("Cannot use Memcached without a server");
+    const copies = Math.min(wanted, endpoints.length);
+    const servers = new Map(endpoints.map((endpoint) => {
+      const name = formatServer(endpoint);
+      const server = before?.servers.get(name) ??
+        new RemoteServer(endpoint, this.options, this.#deadlines);
+      return [name, server];
+    }));
+    const rendezvous = new Rendezvous([...servers.keys()]);
+    return { servers, inOrder: [...servers.values()], rendezvous, copies };
+  }
+
+  #toAll(
+    key: string,
+    deadline: Deadline,
+    operation: (server: RemoteServer, deadline: Deadline) => Promise<void>,
+  ): Promise<void> {
+    const { copies } = this.#layout, servers = this.#inOrderOf(key), [first] = servers;
+    return copies === 1 && first !== undefined
+      ? operation(first, deadline)
+      : toAll(servers.slice(0, copies), deadline, this.options.timeoutMs, operation);
+  }
+
+  /** The servers in the order of their weights for a key: as many as there are copies keep it. */
+  #inOrderOf(key: string): readonly RemoteServer[] {
+    const { inOrder, rendezvous } = this.#layout;
+    return rendezvous.order(placeOf(key, this.#prefixLength)).map((place) => {
+      const server = inOrder[place];
+      if (server === undefined) throw new Error("a key without a server");
+      return server;
+    });
   }
 
   #refuse(wrong: string | undefined): Promise<never> {

@@ -17,6 +17,14 @@
  *   exception: nothing that we store is too large for a Memcached that can be used.
  * - How often connections fail is counted by time and not against what works in between: otherwise a
  *   server that answers well and then spoils the connection would cost a connection for each request.
+ * - Who has another copy to ask is told when a reading is not answered in a quarter of the usual time. From
+ *   then on the server is doubtful, until a reading is answered sooner. That is not down: what is slow is still
+ *   better than nothing.
+ * - Memcached's clock ticks in whole seconds, so an entry that it is told to keep for 1 s may be gone after
+ *   a millisecond: it is told one more.
+ * - Above 30 days Memcached takes a time to live for a UNIX time, by its own clock; where that is ahead, the
+ *   entry is gone at once. So it is told 0 then, which is for ever, or until it wants the room: who reads
+ *   the entry knows by its own times that it is too old.
  */
 import { Buffer } from "node:buffer";
 import type { Endpoint } from "../endpoint.ts";
@@ -24,7 +32,8 @@ import { formatServer } from "./address.ts";
 import { type BreakerRules, operationRules } from "./breaker.ts";
 import type { Deadlines, Waiting } from "./deadlines.ts";
 import { Health } from "./health.ts";
-import { Connection, type Credentials, opcodes, type Pending } from "./memcached_connection.ts";
+import { Connection, type Credentials, opcodes } from "./memcached_connection.ts";
+import { Operation } from "./memcached_operation.ts";
 import { type Deadline, StoreError, type StoreObserver } from "./store.ts";
 
 /** Three failures within five seconds are too many; one in ten seconds is put up with for ever. */
@@ -41,6 +50,21 @@ const connectionRules: BreakerRules = {
  */
 const patience = 0.75;
 
+/** The longest time to live that Memcached does not take for a UNIX time (its protocol.txt). */
+const longestRelativeSeconds = 30 * 86_400;
+
+/** Memcached's time to live for what does not expire. */
+const never = 0;
+
+/** What share of the usual time is too short for a judgement: what is left of a request may be a millisecond. */
+const tooShort = 1 / 20;
+
+/** In what share of the usual time a reading is to be answered, where another copy could be asked. */
+const soon = 1 / 4;
+
+/** For how many times the usual time all readings have to be slow before nobody waits for one any more. */
+const longSlow = 2;
+
 type Client = Parameters<Parameters<Connection["send"]>[1]>[0];
 
 export interface ServerOptions {
@@ -56,11 +80,16 @@ export class RemoteServer {
   readonly #reading: Health;
   readonly #writing: Health;
   #connection: Connection | undefined;
+  #waiting = 0;
+  #retired = false;
+  #closed = false;
+  /** When the first and the last slow reading began since one was answered soon. */
+  #slow: { readonly since: number; readonly until: number } | undefined;
 
   constructor(
     private readonly endpoint: Endpoint,
     private readonly options: ServerOptions,
-    readonly deadlines: Deadlines,
+    private readonly deadlines: Deadlines,
   ) {
     const { observer } = options;
     this.#label = `memcached:${formatServer(endpoint)}`;
@@ -69,7 +98,23 @@ export class RemoteServer {
     this.#writing = new Health(`${this.#label} (writing)`, operationRules, observer);
   }
 
-  get(key: string, deadline: Deadline): Promise<string | undefined> {
+  /** Whether it had better not be relied on where another copy can be asked. */
+  get isDoubtful(): boolean {
+    return this.#slow !== undefined || this.#isDown;
+  }
+
+  /** Whether nobody is to wait for it, not even for what it alone may know. */
+  get isGivenUp(): boolean {
+    const { since, until } = this.#slow ?? { since: 0, until: 0 };
+    return until - since >= longSlow * this.options.timeoutMs || this.#isDown;
+  }
+
+  get #isDown(): boolean {
+    return this.#connecting.isDown || this.#reading.isDown;
+  }
+
+  /** @param slow is called if it is not answered soon, and goes on */
+  get(key: string, deadline: Deadline, slow?: () => void): Promise<string | undefined> {
     const start = (client: Client, operation: Operation<string | undefined>) => {
       client.get(key, (error, value) => {
         if (error !== null) return operation.refused();
@@ -81,11 +126,13 @@ export class RemoteServer {
         operation.done(text.slice(key.length + 1));
       });
     };
-    return this.#perform(this.#reading, opcodes.get, deadline, start);
+    const reading = this.#perform(this.#reading, opcodes.get, deadline, start);
+    if (slow !== undefined) this.#watch(reading, slow);
+    return reading;
   }
 
-  /** @param expires as Memcached takes it: seconds up to 30 days, or 0 for never */
-  put(key: string, value: string, expires: number, deadline: Deadline): Promise<void> {
+  put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void> {
+    const expires = ttlSeconds < longestRelativeSeconds ? ttlSeconds + 1 : never;
     const start = (client: Client, operation: Operation<void>) => {
       client.set(key, Buffer.from(`${key} ${value}`, "latin1"), { expires }, (error) => {
         if (error !== null) operation.refused();
@@ -106,13 +153,38 @@ export class RemoteServer {
   }
 
   close(): void {
+    this.#closed = true;
     this.#connection?.destroy("the store is closed");
     this.#connection = undefined;
+  }
+
+  /** Closes it when nobody waits for it any more. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#waiting === 0) this.close();
+  }
+
+  /** Somebody waits. */
+  wait(operation: Waiting): void {
+    this.#waiting++;
+    this.deadlines.add(operation);
+  }
+
+  /** It is over for who waited. */
+  over(operation: Waiting): void {
+    this.#waiting--;
+    this.deadlines.remove(operation);
+    if (this.#retired && this.#waiting === 0) this.close();
   }
 
   /** A reply has come, whatever it says. */
   answered(begun: number): void {
     this.#connecting.success(begun);
+  }
+
+  /** Whether so little time says nothing about a server that has not answered. */
+  isTooShort(milliseconds: number): boolean {
+    return milliseconds < tooShort * this.options.timeoutMs;
   }
 
   /** No reply has come in time, but the connection may still be good. Returns whether it stays. */
@@ -139,6 +211,22 @@ export class RemoteServer {
     return new StoreError(`${this.#label}: ${why}`);
   }
 
+  #watch(reading: Promise<unknown>, slow: () => void): void {
+    const begun = performance.now();
+    const waiting = {
+      deadline: begun + soon * this.options.timeoutMs,
+      expire: () => {
+        this.#slow = { since: this.#slow?.since ?? begun, until: begun };
+        slow();
+      },
+    };
+    this.deadlines.add(waiting);
+    const inTime = () => this.deadlines.remove(waiting);
+    reading.then(() => {
+      if (inTime()) this.#slow = undefined;
+    }, inTime);
+  }
+
   #perform<T>(
     side: Health,
     opcode: number,
@@ -146,6 +234,7 @@ export class RemoteServer {
     call: (client: Client, operation: Operation<T>) => void,
   ): Promise<T> {
     const now = performance.now();
+    if (this.#closed) return Promise.reject(this.error("closed"));
     if (now >= deadline) return Promise.reject(this.error("no time left"));
     const down = [this.#connecting, side].find((health) => !health.allows(now));
     if (down !== undefined) return Promise.reject(this.error(`down, not asked: ${down.why}`));
@@ -165,7 +254,7 @@ export class RemoteServer {
           reject,
         );
         operation.sequence = connection.send(operation, (client) => call(client, operation));
-        this.deadlines.add(operation);
+        this.wait(operation);
       } catch (error) {
         // No socket could be made: no permission for it, or no descriptor left.
         const why = error instanceof Error ? error.message : String(error);
@@ -186,72 +275,5 @@ export class RemoteServer {
       },
     );
     return connection;
-  }
-}
-
-/** One request, from when it is sent to when its promise settles. */
-class Operation<T> implements Pending, Waiting {
-  sequence = 0;
-  /** What the server says about an error that it answers with. */
-  complaint = "answers with an error";
-  #settled = false;
-
-  constructor(
-    readonly opcode: number,
-    private readonly begun: number,
-    readonly deadline: Deadline,
-    private readonly server: RemoteServer,
-    private readonly side: Health,
-    private readonly connection: Connection,
-    private readonly resolve: (value: T) => void,
-    private readonly reject: (error: StoreError) => void,
-  ) {}
-
-  done(value: T): void {
-    if (this.#finish()) return;
-    this.server.answered(this.begun);
-    this.side.success(this.begun);
-    this.resolve(value);
-  }
-
-  /** The server answered, with an error. */
-  refused(): void {
-    if (this.#finish()) return;
-    this.server.answered(this.begun);
-    this.side.failure(this.begun, this.complaint);
-    this.reject(this.server.error(this.complaint));
-  }
-
-  disbelieved(why: string): void {
-    if (this.#finish()) return;
-    this.side.inconclusive(this.begun);
-    this.reject(this.server.error(why));
-    this.server.replace(why);
-  }
-
-  lost(why: string): boolean {
-    if (this.#finish()) return false;
-    this.side.inconclusive(this.begun);
-    this.reject(this.server.error(why));
-    return true;
-  }
-
-  expire(): void {
-    if (this.#finish()) return;
-    const why = `no answer within ${Math.round(performance.now() - this.begun)} ms`;
-    this.reject(this.server.error(why));
-    if (this.server.late(this.begun, why, this.connection, this.sequence)) {
-      this.side.failure(this.begun, why);
-    } else {
-      this.side.inconclusive(this.begun);
-    }
-  }
-
-  /** True when it was over before: then the reply comes too late to matter. */
-  #finish(): boolean {
-    if (this.#settled) return true;
-    this.#settled = true;
-    this.server.deadlines.remove(this);
-    return false;
   }
 }

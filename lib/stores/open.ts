@@ -17,6 +17,8 @@ export interface StoreOptions {
   readonly auth?: { readonly username: string; readonly password: string };
   /** The setting `key-prefix`. */
   readonly keyPrefix?: string;
+  /** The setting `store-copies`. */
+  readonly copies?: number;
 }
 
 /** Opens the store; rejects with a StoreError when it can be said now that it will not work. */

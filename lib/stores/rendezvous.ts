@@ -1,10 +1,11 @@
 /**
- * Which of several servers keeps a key: rendezvous hashing (highest random weight; Thaler and
- * Ravishankar, 1998). Every server gets a weight for the key, the heaviest wins.
+ * Which of several servers keep a key: rendezvous hashing (highest random weight; Thaler and
+ * Ravishankar, 1998). Every server gets a weight for the key, and the heaviest keep it: as many as there are
+ * to be copies. The heaviest of all is the one that 0.1.0 asks, which knows no copies.
  *
  * So the order of the servers does not matter, the servers share the keys evenly, and a server that
- * joins or leaves moves only the keys that it takes or had: 1/N of them, where memjs' own hash modulo N
- * moves most. Hosts that share their state must spell the servers alike, because the spelling is what
+ * joins or leaves moves only the keys that it takes or had: 1/N of them for each copy, where memjs' own hash
+ * modulo N moves most. Of two copies it takes or had one: the other is where it was. Hosts that share their state must spell the servers alike, because the spelling is what
  * is hashed.
  */
 export class Rendezvous {
@@ -14,20 +15,13 @@ export class Rendezvous {
     this.#seeds = servers.map((server) => mix(fnv1a(server)));
   }
 
-  /** The index of the server that keeps the keys of a place. */
-  pick(place: string): number {
-    const seeds = this.#seeds;
-    if (seeds.length === 1) return 0;
+  /** The indexes of the servers for the keys of a place, the heaviest first. */
+  order(place: string): readonly number[] {
+    if (this.#seeds.length === 1) return onlyOne;
     const hash = fnv1a(place);
-    let best = -1, heaviest = -1;
-    for (let i = 0; i < seeds.length; i++) {
-      const weight = mix(hash ^ (seeds[i] ?? 0));
-      if (weight > heaviest || (weight === heaviest && this.#before(i, best))) {
-        best = i;
-        heaviest = weight;
-      }
-    }
-    return best;
+    const weights = this.#seeds.map((seed) => mix(hash ^ seed));
+    return weights.map((_, i) => i)
+      .sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || (this.#before(a, b) ? -1 : 1));
   }
 
   /** Settles the one case in 2^32 in which weights are equal, whatever the order of the servers. */
@@ -36,8 +30,10 @@ export class Rendezvous {
   }
 }
 
+const onlyOne = [0] as const;
+
 /**
- * What of a key chooses the server that keeps it: what is in the braces right behind the prefix, as in Redis
+ * What of a key chooses the servers that keep it: what is in the braces right behind the prefix, as in Redis
  * Cluster, so that keys which are wanted together are kept together; or else the whole key.
  *
  * @param prefixLength of what all keys begin with, which may have braces of its own

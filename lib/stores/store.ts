@@ -14,6 +14,8 @@
  *   wants the room. So a time to live only says what is no longer worth the room; who must not take an
  *   old entry for a new one keeps times in it, and looks at them.
  * - A bounded backend may forget an entry early to make room (`memory`, Memcached): that is a miss.
+ * - A store may keep several copies of its entries. What is put or deleted is so in every copy that can be
+ *   reached, and one of them is enough; one that was out of reach comes back with what it had.
  * - Every operation settles by its deadline, whatever happens to the backend: with its result, or by
  *   rejecting with a `StoreError`. An operation that has failed may still have taken effect, even
  *   a moment after it has failed. One whose deadline has already passed fails without being tried.
@@ -28,6 +30,8 @@
  * should land on top of a first pass, the sender retries once more and passes again: a delay, never a
  * loss. A value written after its operation failed is subject to the same reasoning.
  */
+import type { Endpoint } from "../endpoint.ts";
+
 export interface Store {
   /** What it is, for the log: `memory`, `memcached`, `sqlite`. */
   readonly name: string;
@@ -36,17 +40,39 @@ export interface Store {
    * matters more is kept apart by its size.
    */
   readonly forgetsBySize: boolean;
-  /** The value stored under `key`, or `undefined`. */
-  get(key: string, deadline: Deadline): Promise<string | undefined>;
+  /**
+   * The value stored under `key`, or `undefined`. A store with several copies of its entries gives the first
+   * that it can reach, and notes in `copies` whom else one could ask; to be asked while it is fresh.
+   */
+  get(key: string, deadline: Deadline, copies?: CopiesByKey): Promise<string | undefined>;
   /** Stores `value` under `key` for `ttlSeconds`, in place of what was there. */
   put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void>;
   /** Forgets `key`. */
   delete(key: string, deadline: Deadline): Promise<void>;
   /** Settles when the whole backend answers; rejects with the first part that does not. */
   ping(deadline: Deadline): Promise<void>;
+  /** Where the servers of a store may change while it is open: goes on at these, with so many copies. */
+  moveTo?(servers: readonly Endpoint[], copies: number): void;
   /** Lets go of every resource. Never rejects. */
   close(): Promise<void>;
 }
+
+/** One copy of an entry: what is done to it is done to no other. */
+export interface Copy {
+  get(key: string, deadline: Deadline): Promise<string | undefined>;
+  put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void>;
+  delete(key: string, deadline: Deadline): Promise<void>;
+}
+
+/** Who has answered for an entry, and whom nobody has asked yet. */
+export interface Copies {
+  readonly answered: Copy;
+  readonly unasked: readonly Copy[];
+  /** Where the entry may be of old; it is not written there any more. */
+  readonly elsewhere: readonly Copy[];
+}
+
+export type CopiesByKey = Map<string, Copies>;
 
 /** A point in time by which an operation has to be settled, in milliseconds of `performance.now()`. */
 export type Deadline = number;

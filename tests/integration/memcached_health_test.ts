@@ -129,6 +129,18 @@ test("reads that work do not hide writes that are too late", async (t) => {
   assert.equal(server.connections, 1);
 });
 
+test("a few milliseconds that were left of a request say nothing about a server", async (t) => {
+  const server = await faultyServer(t, (socket) => {
+    onRequest(socket, (request) => {
+      setTimeout(() => socket.write(honestReply(request)), 100);
+    });
+  });
+  const { store, downs } = open(t, server.port, { timeoutMs: 1000 });
+  for (let i = 0; i < 5; i++) await failure(store.put("k", "v", 60, soon(10)));
+  await store.put("k", "v", 60, soon());
+  assert.deepEqual(downs, []);
+});
+
 test("one slow read with little time takes no other read with it", async (t) => {
   const server = await faultyServer(t, (socket) => {
     onRequest(socket, (request) => {

@@ -7,6 +7,7 @@ import { MemcachedStore } from "../../lib/stores/memcached.ts";
 import { StoreError } from "../../lib/stores/store.ts";
 import { soon, storeContract } from "../store_contract.ts";
 import { type Memcached, startMemcached } from "../support/memcached.ts";
+import { openMemcached } from "../support/stores.ts";
 import { atEnd, type Cleanup, tempDir, waitFor } from "../support/process.ts";
 
 type Auth = { readonly username: string; readonly password: string };
@@ -39,8 +40,9 @@ async function three(t: Cleanup): Promise<Memcached[]> {
   ];
 }
 
-storeContract("memcached on three servers", async (t) => {
-  return { store: open(t, (await three(t)).map((memcached) => memcached.server)).store };
+storeContract("memcached with two copies on three servers", async (t) => {
+  const servers = (await three(t)).map((memcached) => memcached.server).join(",");
+  return { store: openMemcached(t, servers, { copies: 2, timeoutMs: 500 }).store };
 });
 
 /** Well under the timeout of 300 ms, and enough for a machine that has other work. */

@@ -9,7 +9,7 @@ import { monotonicToo, standingClock } from "../support/clock.ts";
 import { connect, request, startDaemon } from "../support/greylist.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { tempDir, withCleanup } from "../support/process.ts";
-import { dump } from "./memcached.ts";
+import { dump } from "../support/memcached_text.ts";
 import { release } from "./release.ts";
 import { asked, began } from "./scene.ts";
 

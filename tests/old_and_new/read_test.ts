@@ -7,7 +7,7 @@ import { type Clock, monotonicToo, standingClock } from "../support/clock.ts";
 import { connect, dunno, request, startDaemon } from "../support/greylist.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { type Cleanup, tempDir } from "../support/process.ts";
-import { restore } from "./memcached.ts";
+import { restore } from "../support/memcached_text.ts";
 import { client, ended, passed, waiting } from "./scene.ts";
 
 const fixture = (name: string) => new URL(`fixtures/${name}`, import.meta.url);

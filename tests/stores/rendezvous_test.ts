@@ -14,7 +14,7 @@ const keys = Array.from(
 /** The server's name for each key. */
 function placed(names: readonly string[]): string[] {
   const rendezvous = new Rendezvous(names);
-  return keys.map((key) => names[rendezvous.pick(key)] ?? "none");
+  return keys.map((key) => names[rendezvous.order(key)[0] ?? -1] ?? "none");
 }
 
 test("servers share the keys evenly", () => {
@@ -42,6 +42,19 @@ test("a server that leaves gives its keys away, and no other key moves", () => {
   const after = placed(servers.filter((name) => name !== servers[1]));
   for (let i = 0; i < keys.length; i++) {
     assert.ok(after[i] === before[i] || before[i] === servers[1]);
+  }
+});
+
+test("of the two servers of a key one stays when a server joins, and when one leaves", () => {
+  const two = (names: readonly string[]) => {
+    const rendezvous = new Rendezvous(names);
+    return keys.map((key) => rendezvous.order(key).slice(0, 2).map((place) => names[place]));
+  };
+  const three = two(servers.slice(0, 3)), four = two(servers), less = two(servers.slice(1, 3));
+  for (const [i, before] of three.entries()) {
+    for (const after of [four[i], less[i]]) {
+      assert.ok(after?.some((name) => before.includes(name)), `${before}, ${after}`);
+    }
   }
 });
 

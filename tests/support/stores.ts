@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import * as path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parseStoreAddress } from "../../lib/stores/address.ts";
-import { MemcachedStore } from "../../lib/stores/memcached.ts";
+import { type MemcachedOptions, MemcachedStore } from "../../lib/stores/memcached.ts";
 import { type SqliteOptions, SqliteStore } from "../../lib/stores/sqlite.ts";
 import { StoreError } from "../../lib/stores/store.ts";
 import { soon } from "../store_contract.ts";
@@ -22,13 +22,18 @@ function observed() {
 export function openMemcached(
   t: Cleanup,
   servers: string | number,
-  options: { timeoutMs?: number; auth?: { username: string; password: string } } = {},
+  options: Partial<Omit<MemcachedOptions, "observer">> = {},
 ) {
   const spelled = typeof servers === "number" ? `127.0.0.1:${servers}` : servers;
   const address = parseStoreAddress(`memcached:${spelled}`);
   assert.ok(address.kind === "memcached");
   const { downs, ups, observer } = observed();
-  const store = new MemcachedStore(address.servers, { timeoutMs: 300, observer, ...options });
+  const store = new MemcachedStore(address.servers, {
+    timeoutMs: 300,
+    observer,
+    keyPrefix: "gl1:",
+    ...options,
+  });
   atEnd(t, () => store.close());
   return { store, downs, ups };
 }
