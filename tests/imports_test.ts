@@ -65,6 +65,7 @@ const pure = [
   "lib/endpoint.ts",
   "lib/greylist/decide.ts",
   "lib/greylist/instances.ts",
+  "lib/greylist/merge.ts",
   "lib/greylist/quota.ts",
   "lib/greylist/records.ts",
   "lib/greylist/release.ts",

@@ -11,8 +11,9 @@ import type { Correspondents } from "../identity/correspondents.ts";
 import type { Log } from "../log/log.ts";
 import { type Deadline, type Store, StoreError } from "../stores/store.ts";
 import { Quota } from "./quota.ts";
-import { readRecord } from "./recall.ts";
-import { decodeCorrespondent, encodeCorrespondent } from "./records.ts";
+import { readEntry } from "./entries.ts";
+import { kinds } from "./recollection.ts";
+import { encodeCorrespondent } from "./records.ts";
 import { counts, usedAt, wantsRenewal } from "./trust.ts";
 
 const mostUnderWay = 1000;
@@ -71,7 +72,7 @@ export class Learning {
     const key = correspondents.pairKey(recipient, sender);
     if (key === undefined) return;
     const { store, log } = this;
-    const known = await readRecord(store, log, key, decodeCorrespondent, deadline);
+    const { record: known } = await readEntry(store, key, kinds.correspondent, deadline, log);
     const isFresh = known !== undefined && counts(known, now, maxAgeSeconds);
     if (isFresh && !wantsRenewal(known.seen, now)) return;
     const name = correspondents.userHash(user);

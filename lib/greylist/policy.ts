@@ -7,9 +7,9 @@
  * 2. Whitelisted clients, senders and recipients, and recipients that are not to be greylisted: pass. It earns
  *    nothing: only mail that waited and came back proves anything.
  * 3. A client address that is none: pass, logged.
- * 4. What is known is read in one round trip, decide.ts decides, and what it wants written is written before
- *    the answer: a first attempt that was not remembered must not be deferred, or the mail would wait for
- *    ever.
+ * 4. What is known is read in one round trip, and decide.ts decides; if the mail would wait, and the store has
+ *    other copies, once more with what they know. What it wants written is written before the answer: a first
+ *    attempt that was not remembered must not be deferred, or the mail would wait for ever.
  * 5. The store fails, or has not answered within the store timeout (in total, not for each operation):
  *    the answer is on-store-failure's. A bug of ours counts as such a failure: it must not hold mail.
  *
@@ -24,10 +24,11 @@ import { dateForHeader, domainForReply, type Template } from "../protocol/reply.
 import { type Store, StoreError } from "../stores/store.ts";
 import type { Correspondents } from "../identity/correspondents.ts";
 import type { SubjectOf } from "../identity/subject.ts";
-import { decide, type Rules } from "./decide.ts";
+import { decide, type Decision, type Rules } from "./decide.ts";
 import type { Instances } from "./instances.ts";
 import type { Learning } from "./learning.ts";
 import { createRecall } from "./recall.ts";
+import type { Recollection } from "./recollection.ts";
 
 /** How requests are judged and answered. */
 export interface PolicyOptions {
@@ -84,6 +85,9 @@ interface Finding {
   /** What is wrong with the store. */
   readonly problem?: string;
 }
+
+/** How much of the store timeout is left for writing when other copies are asked. */
+const shareForWriting = 1 / 4;
 
 const dunno: Action = { kind: "dunno" };
 
@@ -165,11 +169,16 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       releaseTriplet: subject.releaseTriplet,
       releaseClient: clientEarns ? subject.releaseClient : undefined,
     };
-    const known = await recall.read(wanted, deadline);
     const domainSender = wanted.domain === undefined ? undefined : keys.senderHash;
-    const decision = decide(known, { sender, domainSender }, now, rules);
-    const { verdict, changes } = decision;
-    await recall.write(changes, wanted, now, deadline);
+    const judge = ({ known }: Recollection) => decide(known, { sender, domainSender }, now, rules);
+    let read = await recall.read(wanted, deadline), decision = judge(read);
+    if (needsAllCopies(decision)) {
+      const until = deadline - options.storeTimeoutMilliseconds * shareForWriting;
+      read = await recall.readRest(read, { now, ...rules }, until);
+      decision = judge(read);
+    }
+    const { known } = read, { verdict, changes } = decision;
+    await recall.write(changes, read, wanted, now, deadline);
     if (decision.verdict === "defer") {
       const { missing } = decision;
       const reason = decision.reason === "new" ? "new" : `early-retry (${missing}s missing)`;
@@ -227,6 +236,15 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
     });
     return { kind: "prepend", header: text };
   }
+}
+
+/**
+ * Whether what one copy says is not enough: before a mail waits, and before a count that is written to all
+ * copies goes on from what one of them has.
+ */
+function needsAllCopies({ verdict, changes }: Decision): boolean {
+  return verdict === "defer" ||
+    changes.some(({ kind }) => kind === "client" || kind === "domain");
 }
 
 function clientOf(request: PolicyRequest): { name: string; address: string } {

@@ -2,28 +2,40 @@
  * Between the rules and the store: which records a request wants read, all in one round trip, and how what
  * the rules want written gets there.
  *
- * - Senders, triplets and the domain stand on one server; when it fails, so does the reading.
+ * - Senders, triplets and the domain stand on the same servers; when all of them fail, so does the reading.
+ * - A store with several copies is read from one. What the others know costs a second round trip, and is asked
+ *   for only when it may matter; what one of them lacked is then written to it.
  * - The client's record, the correspondent's and those of 0.1.0 may be on others. What is not there in time
  *   is no information: they are waited for as long as the rest takes, but no longer than half of the time
  *   that there is, so that the other half is left for writing.
- * - A record that cannot be read is forgotten, and counts as a failure, once.
  */
 import type { RecordKeys } from "../identity/record_keys.ts";
-import { type Deadline, type Store, StoreError } from "../stores/store.ts";
-import type { Change, Known } from "./decide.ts";
+import type { Copy, Deadline, Store } from "../stores/store.ts";
+import type { Change } from "./decide.ts";
 import {
-  decodeClient,
-  decodeCorrespondent,
-  decodeDomain,
-  decodeSender,
-  decodeTriplet,
+  type Entry,
+  type Kind,
+  onlyStoreErrors,
+  readEntry,
+  type Told as Reading,
+} from "./entries.ts";
+import type { Times } from "./merge.ts";
+import {
+  kinds,
+  type Recollection,
+  recollection,
+  repairsOf,
+  withOthers,
+  type Written,
+} from "./recollection.ts";
+import {
   encodeClient,
+  encodeCorrespondent,
   encodeDomain,
   encodeSender,
   encodeTriplet,
   sizedApart,
 } from "./records.ts";
-import { decodeReleaseClient, decodeReleaseTriplet } from "./release.ts";
 
 /** The keys of all that is to be read; undefined: it is not asked for. */
 export interface Wanted extends Omit<RecordKeys, "senders" | "client" | "senderHash" | "id"> {
@@ -36,57 +48,50 @@ export interface Wanted extends Omit<RecordKeys, "senders" | "client" | "senderH
 
 export interface Recall {
   /** Rejects with a StoreError when what decides is out of reach. */
-  read(wanted: Wanted, deadline: Deadline): Promise<Known>;
+  read(wanted: Wanted, deadline: Deadline): Promise<Recollection>;
+  /** The same with what copies know that were not asked before, if there are any. */
+  readRest(read: Recollection, times: Times, deadline: Deadline): Promise<Recollection>;
   /**
-   * Writes what was decided. What a deferral depends on is a triplet that waits: rejects with a StoreError
-   * when none of those could be written, because the mail would wait for ever.
+   * Writes what was decided, and to copies that lacked something what the others had of it. What a deferral
+   * depends on is a triplet that waits: rejects with a StoreError when none of those could be written, because
+   * the mail would wait for ever.
    */
-  write(changes: readonly Change[], wanted: Wanted, now: number, deadline: Deadline): Promise<void>;
+  write(
+    changes: readonly Change[],
+    read: Recollection,
+    wanted: Wanted,
+    now: number,
+    deadline: Deadline,
+  ): Promise<void>;
 }
 
 /** What is told while reading and writing. */
-export interface Told {
-  /** A record that had to be forgotten. */
-  unreadableEntry(key: string): void;
+export interface Told extends Reading {
   internalError(error: unknown): void;
 }
 
-/** Undefined for what is no such record. */
-type Decode<Kind> = (text: string) => Kind | undefined;
-
-/** The record under a key. Rejects when the store fails, or what it has is no such record. */
-export async function readRecord<Kind>(
-  store: Store,
-  told: Pick<Told, "unreadableEntry">,
-  key: string,
-  decode: Decode<Kind>,
-  deadline: Deadline,
-): Promise<Kind | undefined> {
-  const stored = await store.get(key, deadline);
-  if (stored === undefined) return undefined;
-  const record = decode(stored);
-  if (record !== undefined) return record;
-  told.unreadableEntry(key);
-  await store.delete(key, deadline);
-  throw new StoreError(`the entry of ${key} could not be read`);
-}
-
 export function createRecall(store: Store, told: Told): Recall {
-  return { read: readAll, write: writeAll };
+  return {
+    read,
+    readRest: (before, times, deadline) => withOthers(before, times, deadline, told),
+    write,
+  };
 
-  async function readAll(wanted: Wanted, deadline: Deadline): Promise<Known> {
+  async function read(wanted: Wanted, deadline: Deadline): Promise<Recollection> {
     const { senders, triplets, domain } = wanted;
+    const first = <Record>(key: string, kind: Kind<Record>) =>
+      readEntry(store, key, kind, deadline, told);
     const elsewhere = {
-      client: optional(wanted.client, decodeClient, deadline),
-      correspondent: optional(wanted.correspondent, decodeCorrespondent, deadline),
-      releaseTriplet: optional(wanted.releaseTriplet, decodeReleaseTriplet, deadline),
-      releaseClient: optional(wanted.releaseClient, decodeReleaseClient, deadline),
+      client: optional(wanted.client, kinds.client, first),
+      correspondent: optional(wanted.correspondent, kinds.correspondent, first),
+      releaseTriplet: optional(wanted.releaseTriplet, kinds.releaseTriplet, first),
+      releaseClient: optional(wanted.releaseClient, kinds.releaseClient, first),
     };
     const began = performance.now();
     const together = await Promise.all([
-      Promise.all(senders?.map((key) => read(key, decodeSender, deadline)) ?? []),
-      Promise.all(triplets.map((key) => read(key, decodeTriplet, deadline))),
-      domain === undefined ? undefined : read(domain, decodeDomain, deadline),
+      Promise.all(senders?.map((key) => first(key, kinds.sender)) ?? []),
+      Promise.all(triplets.map((key) => first(key, kinds.triplet))),
+      domain === undefined ? undefined : first(domain, kinds.domain),
     ]);
     const late = Math.max(began + (deadline - began) / 2, performance.now());
     const [client, correspondent, releaseTriplet, releaseClient] = await Promise.all([
@@ -95,31 +100,27 @@ export function createRecall(store: Store, told: Told): Recall {
       elsewhere.releaseTriplet.by(late),
       elsewhere.releaseClient.by(late),
     ]);
-    return {
+    return recollection({
       senders: together[0],
       triplets: together[1],
       domain: together[2],
       client,
-      correspondent: correspondent?.record,
-      releaseTriplet: releaseTriplet?.record,
-      releaseClient: releaseClient?.record,
-    };
-  }
-
-  function read<Kind>(key: string, decode: Decode<Kind>, deadline: Deadline) {
-    return readRecord(store, told, key, decode, deadline);
+      correspondent,
+      releaseTriplet,
+      releaseClient,
+    });
   }
 
   /** A record that may be had or not; `by` gives it if it is there by then. */
-  function optional<Kind>(
+  function optional<Record>(
     key: string | undefined,
-    decode: Decode<Kind>,
-    deadline: Deadline,
+    kind: Kind<Record>,
+    first: (key: string, kind: Kind<Record>) => Promise<Entry<Record>>,
   ) {
-    let found: { readonly record: Kind | undefined } | undefined, settled = key === undefined;
+    let found: Entry<Record> | undefined, settled = key === undefined;
     const reading = key === undefined
       ? Promise.resolve()
-      : read(key, decode, deadline).then((record) => found = { record }, onlyStoreErrors)
+      : first(key, kind).then((entry) => void (found = entry), onlyStoreErrors)
         .finally(() => settled = true);
     // Told by `by`, or not at all, when the rest has failed before.
     reading.catch(() => {});
@@ -137,15 +138,16 @@ export function createRecall(store: Store, told: Told): Recall {
     };
   }
 
-  async function writeAll(
+  async function write(
     changes: readonly Change[],
+    read: Recollection,
     wanted: Wanted,
     now: number,
     deadline: Deadline,
   ): Promise<void> {
     const needed: Promise<void>[] = [], others: Promise<void>[] = [];
     for (const change of changes) {
-      const written = write(change, wanted, now, deadline);
+      const written = writeOne(change, store, wanted, now, deadline);
       const waits = change.kind === "triplet" && change.record?.state === "waiting";
       if (waits) needed.push(written);
       // The client's server may be another, and slow: nobody waits for it.
@@ -154,6 +156,14 @@ export function createRecall(store: Store, told: Told): Recall {
       } // A pass stands whether it can be remembered or not; the store has told the log already.
       else others.push(written.catch(onlyStoreErrors));
     }
+    const changed = new Set(changes.map((change) => keyOf(change, wanted)));
+    for (const { key, change, to } of repairsOf(read)) {
+      if (changed.has(key)) continue;
+      for (const copy of to) {
+        void writeOne(change, copy, wanted, now, deadline)
+          .catch(onlyStoreErrors).catch(told.internalError);
+      }
+    }
     const [outcomes] = await Promise.all([Promise.allSettled(needed), Promise.all(others)]);
     const [failed] = outcomes.filter((outcome) => outcome.status === "rejected");
     if (failed !== undefined && outcomes.every(({ status }) => status === "rejected")) {
@@ -161,22 +171,23 @@ export function createRecall(store: Store, told: Told): Recall {
     }
   }
 
-  function write(
-    change: Change,
+  function writeOne(
+    change: Written,
+    to: Copy,
     wanted: Wanted,
     now: number,
     deadline: Deadline,
   ): Promise<void> {
     const { key, text } = encoded(change, wanted, store.forgetsBySize);
-    if (text === undefined) return store.delete(key, deadline);
+    if (text === undefined) return to.delete(key, deadline);
     const until = change.record?.until ?? 0;
-    return store.put(key, text, Math.max(1, Math.ceil(until - now)), deadline);
+    return to.put(key, text, Math.max(1, Math.ceil(until - now)), deadline);
   }
 }
 
 /** Where a change goes, and what is stored there; undefined: it is taken away. */
 function encoded(
-  change: Change,
+  change: Written,
   wanted: Wanted,
   apart: boolean,
 ): { key: string; text: string | undefined } {
@@ -188,6 +199,8 @@ function encoded(
       return { key, text: encodeSender(change.record) };
     case "client":
       return { key, text: encodeClient(change.record) };
+    case "correspondent":
+      return { key, text: encodeCorrespondent(change.record) };
     case "domain":
       return { key, text: sized("domain", encodeDomain(change.record)) };
     case "triplet": {
@@ -199,18 +212,15 @@ function encoded(
   }
 }
 
-function keyOf(change: Change, wanted: Wanted): string {
+function keyOf(change: Written, wanted: Wanted): string {
   const keys = {
     sender: wanted.senders,
     triplet: wanted.triplets,
     client: [wanted.client],
+    correspondent: [wanted.correspondent],
     domain: [wanted.domain],
   }[change.kind];
   const key = keys?.["identity" in change ? change.identity : 0];
   if (key === undefined) throw new Error(`a ${change.kind} is to be written that was not read`);
   return key;
-}
-
-function onlyStoreErrors(error: unknown): undefined {
-  if (!(error instanceof StoreError)) throw error;
 }

@@ -1,0 +1,107 @@
+/**
+ * The entries of one request in a store, which may keep several copies of each: what the first copy says, and,
+ * for who wants to know for sure, all of them together.
+ *
+ * - A record that cannot be read is forgotten, where it stands. Where there is another copy it counts as if it
+ *   were not there; otherwise as a failure, once.
+ * - A copy that cannot be asked in time says nothing.
+ */
+import {
+  type Copies,
+  type CopiesByKey,
+  type Copy,
+  type Deadline,
+  type Store,
+  StoreError,
+} from "../stores/store.ts";
+import type { Merge, Times } from "./merge.ts";
+
+/** How the text of a record is understood. */
+export interface Kind<Record> {
+  /** Undefined for what is no such record. */
+  readonly decode: (text: string) => Record | undefined;
+  readonly merge: Merge<Record>;
+}
+
+/** What stands under a key. */
+export interface Entry<Record> {
+  readonly key: string;
+  readonly record: Record | undefined;
+  /** Who has said so, and who was not asked; undefined where there is one copy only. */
+  readonly copies: Copies | undefined;
+  /** Copies that were asked, and say something else: the record should be written to them. */
+  readonly stale: readonly Copy[];
+}
+
+/** What is told while reading. */
+export interface Told {
+  /** A record that had to be forgotten. */
+  unreadableEntry(key: string): void;
+}
+
+/** What the first copy says that can be reached. Rejects with a StoreError when there is none. */
+export async function readEntry<Record>(
+  store: Store,
+  key: string,
+  { decode }: Kind<Record>,
+  deadline: Deadline,
+  told: Told,
+): Promise<Entry<Record>> {
+  const noted: CopiesByKey = new Map();
+  const text = await store.get(key, deadline, noted);
+  const copies = noted.get(key), entry = { key, copies, stale: [] };
+  if (text === undefined) return { ...entry, record: undefined };
+  const record = decode(text);
+  if (record !== undefined) return { ...entry, record };
+  told.unreadableEntry(key);
+  await (copies?.answered ?? store).delete(key, deadline);
+  if (hasOthers(entry)) return { ...entry, record };
+  throw new StoreError(`the entry of ${key} could not be read`);
+}
+
+/** Whether there are copies that have not been asked. */
+export function hasOthers({ copies }: Pick<Entry<unknown>, "copies">): boolean {
+  return copies !== undefined && copies.unasked.length + copies.elsewhere.length > 0;
+}
+
+/** What all copies together say. Never rejects because of the store. */
+export async function readOthers<Record>(
+  entry: Entry<Record>,
+  { decode, merge }: Kind<Record>,
+  times: Times,
+  deadline: Deadline,
+  told: Told,
+): Promise<Entry<Record>> {
+  const { key, copies } = entry;
+  if (copies === undefined) return entry;
+  const ask = async (copy: Copy) => {
+    const text = await copy.get(key, deadline);
+    const record = text === undefined ? undefined : decode(text);
+    if (text !== undefined && record === undefined) {
+      told.unreadableEntry(key);
+      await copy.delete(key, deadline);
+    }
+    return { copy, record };
+  };
+  const askAll = async (all: readonly Copy[]) => {
+    const answers = await Promise.all(all.map((copy) => ask(copy).catch(onlyStoreErrors)));
+    return answers.filter((answer) => answer !== undefined);
+  };
+  const [others, elsewhere] = await Promise.all([
+    askAll(copies.unasked),
+    askAll(copies.elsewhere),
+  ]);
+  const written = [{ copy: copies.answered, record: entry.record }, ...others];
+  const records = [...written, ...elsewhere].map(({ record }) => record)
+    .filter((record) => record !== undefined);
+  const nobodyElse = { ...copies, unasked: [], elsewhere: [] };
+  if (records.length === 0) return { ...entry, copies: nobodyElse };
+  const record = merge(records, times), wanted = JSON.stringify(record);
+  const stale = written.filter((one) => JSON.stringify(one.record) !== wanted);
+  return { key, record, copies: nobodyElse, stale: stale.map(({ copy }) => copy) };
+}
+
+/** What a store's failure comes to where one goes on without it. */
+export function onlyStoreErrors(error: unknown): undefined {
+  if (!(error instanceof StoreError)) throw error;
+}
