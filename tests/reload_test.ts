@@ -48,6 +48,24 @@ test("what only a restart can change stays as it was, and the log names it", asy
   assert.deepEqual(events, [["restartWanted", ["listen", "store"]], ["reloaded", "configuration"]]);
 });
 
+test("the servers of the store can change at a reload, but not its kind", async () => {
+  const { log, events } = recordingLog();
+  const before = await setupFrom({ "/conf": "store = memcached:a,b\n" });
+  const more = { "/conf": "store = memcached:a,b,c\nstore-copies = 3\n" };
+  const after = await reload(before, readingFrom(more), log);
+  assert.ok(after?.config.store.kind === "memcached" && after.config.store.servers.length === 3);
+  assert.equal(after.config.storeCopies, 3);
+  assert.deepEqual(events, [["reloaded", "configuration"]]);
+  for (const store of ["sqlite:/a.db", "memory"]) {
+    const other = await reload(after, readingFrom({ "/conf": `store = ${store}\n` }), log);
+    assert.deepEqual(other?.config.store, after.config.store);
+    assert.deepEqual(events.at(-2), ["restartWanted", ["store"]]);
+    const file = await setupFrom({ "/conf": `store = ${store}\n` });
+    assert.deepEqual((await reload(file, readingFrom(more), log))?.config.store, file.config.store);
+    assert.deepEqual(events.at(-2), ["restartWanted", ["store"]]);
+  }
+});
+
 test("with a problem anywhere nothing is taken, and every problem is told", async () => {
   const { log, events } = recordingLog();
   const before = await setupFrom({ "/conf": "whitelist-clients = /list\n", "/list": "" });

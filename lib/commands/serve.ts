@@ -111,6 +111,8 @@ async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void
     });
     const { reloadOnDemand } = await import("../server/reload.ts");
     const stopReloading = reloadOnDemand(setup, log, reading, signals, (next) => {
+      const { store: address, storeCopies } = next.config;
+      if (address.kind === "memcached") store.moveTo?.(address.servers, storeCopies);
       policy = createPolicy(policyOptions(next), parts);
     });
     log.listening(daemon.endpoints.map(formatEndpoint), store.name, trialHint(config, daemon));
@@ -137,6 +139,7 @@ function open({ config, secrets }: Setup, log: Log): Promise<Store> {
     clock: now,
     memoryEntries: config.memoryEntries,
     keyPrefix: config.keyPrefix,
+    copies: config.storeCopies,
     ...(secrets.memcached === undefined ? {} : { auth: secrets.memcached }),
   }).catch((error) => {
     // A daemon that cannot start is seen by whoever starts it; of a child of spawn(8) Postfix would only

@@ -60,6 +60,15 @@ export function doubts(config: Config, raw: RawSettings): string[] {
         `${postfixWaitsSeconds}s for an answer, unless smtpd_policy_service_timeout says otherwise`,
     );
   }
+  const servers = config.store.kind === "memcached" ? config.store.servers.length : undefined;
+  if (raw.has("store-copies") && servers === undefined) {
+    warnings.push(`${set("store-copies")} counts only with a store of several Memcached servers`);
+  } else if (raw.has("store-copies") && servers !== undefined && config.storeCopies > servers) {
+    warnings.push(
+      `${set("store-copies")} is more than there are servers (${servers}): ` +
+        `each entry is kept on all of them`,
+    );
+  }
   for (const name of ["ipv4-prefix", "ipv6-prefix"] as const) {
     if (!raw.has(name) || config.clientIdentity === "network") continue;
     warnings.push(

@@ -10,7 +10,7 @@
 import type { ListFile } from "../lists/sources.ts";
 import { parseLogTarget, syslogPath } from "../log/target.ts";
 import { deferralTemplate, headerTemplate } from "../protocol/reply.ts";
-import { parseStoreAddress } from "../stores/address.ts";
+import { parseStoreAddress, type StoreAddress } from "../stores/address.ts";
 import { parseDuration, parseInteger, parseSize } from "./units.ts";
 import { parseEndpoint } from "../endpoint.ts";
 
@@ -26,8 +26,8 @@ export interface Setting {
   readonly placeholder: string;
   /** One sentence, without a full stop. */
   readonly help: string;
-  /** SIGHUP makes a new value effective. */
-  readonly reloadable?: true;
+  /** SIGHUP makes a new value effective; or whether it does, where that depends on both values. */
+  readonly reloadable?: true | ((before: never, next: never) => boolean);
 }
 
 export const modes = ["spawn", "daemon"] as const;
@@ -144,6 +144,18 @@ export const settings = {
     fallback: "memcached:127.0.0.1:11211",
     placeholder: "STORE",
     help: "where the state is: memcached:host:port,…, sqlite:/path, or memory (daemon only)",
+    // Other servers, not another store.
+    reloadable: (before: StoreAddress, next: StoreAddress) =>
+      before.kind === "memcached" && next.kind === "memcached",
+  },
+  "store-copies": {
+    takes: "one",
+    parse: integer(1, 100),
+    fallback: "2",
+    placeholder: "NUMBER",
+    help:
+      "on how many of several Memcached servers each entry is kept; 1: losing one loses its share",
+    reloadable: true,
   },
   "store-timeout": {
     takes: "one",

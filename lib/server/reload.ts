@@ -10,6 +10,7 @@ import {
   type Config,
   configKey,
   type Setting,
+  type SettingName,
   settingNames,
   settings,
 } from "../config/settings.ts";
@@ -24,10 +25,14 @@ export interface Reading {
 /** How often, in milliseconds, the lists' files are looked at. */
 const watchMilliseconds = 2000;
 
-const fixedSettings = settingNames.filter((name) => {
-  const { reloadable }: Setting = settings[name];
-  return reloadable !== true;
-});
+/** Whether only a restart can change a setting from the one to the other. */
+function isFixed(name: SettingName, before: Config, next: Config): boolean {
+  const { reloadable }: Setting = settings[name], key = configKey(name);
+  if (typeof reloadable !== "function") return reloadable !== true;
+  // Each row takes its own values.
+  const follows = reloadable as (before: unknown, next: unknown) => boolean;
+  return !follows(before[key], next[key]);
+}
 
 /** What a process gets from outside that means "read again". */
 export interface Hangup {
@@ -76,6 +81,7 @@ export async function reload(
   }
   for (const warning of loaded.warnings) log.configurationWarning(warning);
   const { config, lists } = loaded.setup;
+  const fixedSettings = settingNames.filter((name) => isFixed(name, current.config, config));
   const changed = fixedSettings.filter((name) => {
     const key = configKey(name);
     return JSON.stringify(current.config[key]) !== JSON.stringify(config[key]);

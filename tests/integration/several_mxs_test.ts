@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { connect, dunno, request, startDaemon } from "../support/greylist.ts";
 import { startMemcached } from "../support/memcached.ts";
-import { waitFor } from "../support/process.ts";
+import { Senders, startMxs } from "../support/mxs.ts";
+import { type Cleanup, tempDir, waitFor } from "../support/process.ts";
 
 test("two daemons with one memcached see each other's entries at once", async (t) => {
   const memcached = await startMemcached(t);
@@ -19,11 +23,12 @@ test("two daemons with one memcached see each other's entries at once", async (t
   assert.equal(await one.ask(request({ instance: "4" })), dunno);
 });
 
-test("with three servers the loss of one costs its share and nobody else, until it is back", async (t) => {
+test("with one copy the loss of one of three servers costs its share and nobody else, until it is back", async (t) => {
   const servers = await Promise.all([startMemcached(t), startMemcached(t), startMemcached(t)]);
   const names = servers.map(({ server }) => server).join(",");
   // Whatever is not answered by the store is let through.
-  const mx = await startDaemon(t, ["--store", `memcached:${names}`, "--auto-whitelist", "0"]);
+  const store = ["--store", `memcached:${names}`, "--store-copies", "1"];
+  const mx = await startDaemon(t, [...store, "--auto-whitelist", "0"]);
   const postfix = await connect(t, mx.endpoints[0]);
   const ask = async (round: number) => {
     let through = 0;
@@ -47,4 +52,52 @@ test("with three servers the loss of one costs its share and nobody else, until 
   for (const line of [/is not usable/g, /is usable again/g]) {
     assert.equal(mx.stderr().match(line)?.length, 1);
   }
+});
+
+const memcacheds = (t: Cleanup, count: number) =>
+  Promise.all(Array.from({ length: count }, () => startMemcached(t)));
+
+const storeOf = (servers: readonly { readonly server: string }[]) =>
+  `memcached:${servers.map(({ server }) => server).join(",")}`;
+
+/** Longer, and with every way of failing, in tests/faults/copies_test.ts. */
+test("three MXs lose a server of three, get another, and lose one for good: no known mail waits", async (t) => {
+  const servers = await memcacheds(t, 4), [first, second] = servers;
+  const file = path.join(tempDir(t), "greylist.conf");
+  const write = (servers: readonly { readonly server: string }[]) =>
+    fs.writeFileSync(file, `store = ${storeOf(servers)}\n`);
+  write(servers.slice(0, 3));
+  const mxs = await startMxs(t, 3, ["--config", file]);
+  const senders = new Senders(t, mxs, 9), others = new Senders(t, mxs, 9, 1);
+  const known = senders.mails(200);
+  await senders.makeKnown(known);
+  let going = true;
+  const course = others.go(known, () => going);
+  /** Asks about all that is known; a connection that is closed counts as wrong. */
+  const check = async () => assert.deepEqual((await senders.askAbout(known)).wrong, []);
+  const logged = async (text: string, how: () => void) => {
+    const times = () => mxs.map((mx) => mx.log().split(text).length);
+    const before = times();
+    how();
+    await waitFor(text, () => times().every((count, i) => count > (before[i] ?? 0)));
+    await check();
+  };
+
+  await logged("is not usable", () => second?.freeze());
+  await logged("is usable again", () => second?.thaw());
+  const reload = (servers: readonly { readonly server: string }[]) =>
+    logged("took the new configuration", () => {
+      write(servers);
+      for (const mx of mxs) process.kill(mx.pid, "SIGHUP");
+    });
+  await reload(servers);
+  await first?.stop();
+  await check();
+  await reload(servers.slice(1));
+  going = false;
+  await course;
+  const { wrong, answers } = others.outcome();
+  assert.deepEqual(wrong, []);
+  assert.ok(answers > 100, `${answers} answers`);
+  for (const mx of mxs) assert.doesNotMatch(mx.log(), /only a restart|internal error/);
 });
