@@ -67,7 +67,19 @@ row({
 
 row({
   name: "one Memcached of three is gone",
-  place: withThreeMemcacheds,
+  place: withThreeMemcacheds(2),
+  inject: async ({ memcacheds: [, second] }) => {
+    await second?.stop();
+    return () => second?.restart();
+  },
+  meanwhile: "ordinary",
+  entering,
+  leaving,
+});
+
+row({
+  name: "one Memcached of three is gone, with one copy of each entry",
+  place: withThreeMemcacheds(1),
   inject: async ({ memcacheds: [, second] }) => {
     await second?.stop();
     return () => second?.restart();

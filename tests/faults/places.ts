@@ -15,12 +15,12 @@ export const withMemcached = (options: MemcachedOptions = {}) => async (t: Clean
   return { args: ["--store", `memcached:${memcached.server}`], memcached };
 };
 
-/** Three of them. */
-export async function withThreeMemcacheds(t: Cleanup) {
+/** Three of them, with so many copies of each entry. */
+export const withThreeMemcacheds = (copies: number) => async (t: Cleanup) => {
   const memcacheds = [await startMemcached(t), await startMemcached(t), await startMemcached(t)];
   const servers = memcacheds.map(({ server }) => server).join(",");
-  return { args: ["--store", `memcached:${servers}`], memcacheds };
-}
+  return { args: ["--store", `memcached:${servers}`, "--store-copies", `${copies}`], memcacheds };
+};
 
 /** A Memcached behind a proxy that spoils its replies. */
 export async function withProxy(t: Cleanup) {

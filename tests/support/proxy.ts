@@ -80,6 +80,9 @@ export function wavering(least: number, most: number): Fault {
 
 export const reset: Fault = (_, toProgram) => void toProgram.resetAndDestroy();
 
+/** Nothing arrives any more. */
+export const dropped: Fault = () => {};
+
 /** Half a reply arrives, then the connection ends. */
 export const halved: Fault = (reply, toProgram) => {
   toProgram.end(reply.subarray(0, reply.length / 2));
