@@ -112,7 +112,7 @@ async function deliverAll(t: Cleanup, name: string, open: (clock: Clock) => Prom
     assert.deepEqual(complaints, [], `seed ${seed}: the ${which} one`);
   }
   rows.push([name, mails, requests, deferrals, extra]);
-  if (rows.length < 2) return;
+  if (rows.length < 3) return;
   report("old and new", `Seed ${seed}; nothing was forgotten, and there was no internal error.`, [
     ["store", "mails", "requests", "deferrals", "mails deferred once more"],
     ...rows,
@@ -124,6 +124,17 @@ test("0.1.0 and this version share one memcached, and mail hardly notices", (t) 
     const memcached = await startMemcached(t, { clock: monotonicToo(clock) });
     const noticed = (now: number) => untilNoticed(memcached, now);
     return { store: `memcached:${memcached.server}`, noticed };
+  }));
+
+test("0.1.0 and this version share three memcacheds, and mail hardly notices", (t) =>
+  deliverAll(t, "three memcacheds", async (clock) => {
+    const memcacheds = await Promise.all(
+      [0, 1, 2].map(() => startMemcached(t, { clock: monotonicToo(clock) })),
+    );
+    const noticed = async (now: number) => {
+      await Promise.all(memcacheds.map((memcached) => untilNoticed(memcached, now)));
+    };
+    return { store: `memcached:${memcacheds.map(({ server }) => server).join(",")}`, noticed };
   }));
 
 test("0.1.0 and this version share one SQLite file, and mail hardly notices", (t) =>

@@ -153,6 +153,11 @@ test("an upgrade and a way back with one memcached defer no mail that 0.1.0 know
   await upgradeAndBack(t, `memcached:${(await startMemcached(t)).server}`);
 });
 
+test("an upgrade and a way back with three memcacheds defer no mail that 0.1.0 knows", async (t) => {
+  const memcacheds = await Promise.all([0, 1, 2].map(() => startMemcached(t)));
+  await upgradeAndBack(t, `memcached:${memcacheds.map(({ server }) => server).join(",")}`);
+});
+
 test("an upgrade and a way back with one SQLite file defer no mail that 0.1.0 knows", async (t) => {
   await upgradeAndBack(t, `sqlite:${path.join(tempDir(t), "state.db")}`);
 });

@@ -123,6 +123,7 @@ export async function opened(
     observer: { down: (server, why) => void complaints.push(`${server}: ${why}`), up: () => {} },
     clock,
     keyPrefix: "gl1:",
+    copies: 2,
   });
   atEnd(t, () => store.close());
   return { store, complaints };
