@@ -6,7 +6,6 @@
  *
  * Needs the Debian package memcached.
  */
-import * as net from "node:net";
 import * as path from "node:path";
 import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
@@ -17,6 +16,7 @@ import { correspondentsWith } from "../lib/identity/correspondents.ts";
 import { parseStoreAddress } from "../lib/stores/address.ts";
 import { openStore } from "../lib/stores/open.ts";
 import { startMemcached } from "../tests/support/memcached.ts";
+import { bytesOfItems } from "../tests/support/memcached_text.ts";
 import { policyOptions, recordingLog, request, subjectOptions } from "../tests/support/policy.ts";
 import { tempDir, withCleanup } from "../tests/support/process.ts";
 
@@ -127,29 +127,6 @@ function bytesInFile(file: string): number {
   const bytes = (pragma("page_count") - pragma("freelist_count")) * pragma("page_size");
   database.close();
   return bytes;
-}
-
-/** What the items take, in the sizes that Memcached keeps them in. */
-async function bytesOfItems(port: number): Promise<number> {
-  const stats = await new Promise<string>((resolve, reject) => {
-    const socket = net.connect({ host: "127.0.0.1", port });
-    let text = "";
-    socket.setEncoding("latin1").on("error", reject).on("data", (data: string) => {
-      text += data;
-      if (text.endsWith("END\r\n")) socket.destroy(), resolve(text);
-    });
-    socket.write("stats slabs\r\n");
-  });
-  const values = (name: string) =>
-    new Map(
-      [...stats.matchAll(new RegExp(`^STAT (\\d+):${name} (\\d+)`, "gm"))]
-        .map(([, slab, value]) => [slab, Number(value)]),
-    );
-  const sizes = values("chunk_size");
-  return [...values("used_chunks")].reduce(
-    (sum, [slab, used]) => sum + used * (sizes.get(slab) ?? 0),
-    0,
-  );
 }
 
 function fail(problem: string): never {
