@@ -20,6 +20,7 @@ const needed = [
   ["saslpasswd2", "sasl2-bin libsasl2-modules"],
   ["socat", "socat"],
   ["faketime", "faketime"],
+  ["dnsmasq", "dnsmasq-base"],
 ] as const;
 
 const bun = "bun@1.4.5";
