@@ -11,7 +11,8 @@
  * this host, so `user@` holds it.
  */
 import { lowerCase, splitAddress } from "../identity/triplet.ts";
-import { canonicalDomain, domainAbove, Domains, isDomainOfBytes } from "./domains.ts";
+import { canonicalDomain, isDomainOfBytes } from "../identity/domain.ts";
+import { domainAbove, Domains } from "./domains.ts";
 import { Lines, type Rule, type Source } from "./lines.ts";
 import { Patterns } from "./patterns.ts";
 import { Places } from "./places.ts";

@@ -15,7 +15,8 @@
  * and an entry `unknown` means just those clients.
  */
 import { groupsOf } from "../address.ts";
-import { canonicalDomain, domainAbove, Domains, isDomain } from "./domains.ts";
+import { canonicalDomain, isDomain } from "../identity/domain.ts";
+import { domainAbove, Domains } from "./domains.ts";
 import { Lines, type Rule, type Source } from "./lines.ts";
 import { Patterns } from "./patterns.ts";
 import { type Network, parseNetwork, Prefixes } from "./prefixes.ts";
