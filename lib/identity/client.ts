@@ -73,6 +73,15 @@ export function isPrivate(address: string): boolean {
   return parts !== undefined && isPrivateNetwork(parts);
 }
 
+/**
+ * The four octets, or the eight groups, of an address by which others may know it; of the IPv4 address inside, if there
+ * is one. Undefined for a private address, and for none.
+ */
+export function publicParts(address: string): readonly number[] | undefined {
+  const parts = partsOf(address);
+  return parts === undefined || isPrivateNetwork(parts) ? undefined : parts;
+}
+
 function kindAndIdentity(
   { says, text }: NameVerdict,
   addressIdentity: string,

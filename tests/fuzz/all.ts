@@ -5,6 +5,7 @@ import { clients, correspondents, names, normalisation, streamsOfMail } from "./
 import { clientLists, recipientLists, senderLists, surveys } from "./lists.ts";
 import { escape, logLines } from "./log.ts";
 import { memcached } from "./memcached.ts";
+import { spf } from "./spf.ts";
 import type { Target } from "./target.ts";
 
 export const targets: readonly Target[] = [
@@ -25,4 +26,5 @@ export const targets: readonly Target[] = [
   memcached,
   escape,
   logLines,
+  spf,
 ];
