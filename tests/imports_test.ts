@@ -71,6 +71,7 @@ const pure = [
   "lib/dns/outage.ts",
   "lib/dns/spf_record.ts",
   "lib/dns/vouching.ts",
+  "lib/dns/zones.ts",
   "lib/endpoint.ts",
   "lib/greylist/decide.ts",
   "lib/greylist/instances.ts",
