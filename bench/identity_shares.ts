@@ -54,6 +54,8 @@ export function clientShares(rows: readonly Row[]): [what: string, share: Share]
       "of ordinary servers are known by name",
       known(rows, ["single"], ["name", "mailers", "hosts"]),
     ],
+    ["of pools and ordinary servers look like no customer", customers(rows, false)],
+    ["of customers look like one", customers(rows, true)],
     ["of the pairs of customers are two", strangers(rows)],
     ["of the groups and names are no customer's and somebody else's", groups(rows)],
   ];
@@ -92,6 +94,13 @@ function known(
 ): Share {
   const asked = rows.filter(({ kind }) => kinds.includes(kind));
   const wrong = asked.filter(({ client }) => !wanted.includes(client.kind));
+  return { right: asked.length - wrong.length, all: asked.length, wrong: wrong.map(told) };
+}
+
+/** Clients that look like customers where they are, and do not where they are none. */
+function customers(rows: readonly Row[], are: boolean): Share {
+  const asked = rows.filter((row) => isCustomer(row) === are);
+  const wrong = asked.filter(({ client }) => client.looksLikeCustomer !== are);
   return { right: asked.length - wrong.length, all: asked.length, wrong: wrong.map(told) };
 }
 

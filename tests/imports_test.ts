@@ -79,6 +79,7 @@ const pure = [
   "lib/greylist/quota.ts",
   "lib/greylist/records.ts",
   "lib/greylist/release.ts",
+  "lib/greylist/suspicion.ts",
   "lib/greylist/trust.ts",
   "lib/identity/",
   "lib/lists/addresses.ts",

@@ -10,7 +10,7 @@
  */
 import { groupsOf } from "../address.ts";
 import { hostName } from "./host_name.ts";
-import { judgeName, type NameVerdict } from "./name.ts";
+import { isInMailNetwork, judgeName, type NameVerdict } from "./name.ts";
 
 export interface Client {
   /** What it is known as. */
@@ -21,6 +21,10 @@ export interface Client {
   readonly addressIdentity: string;
   /** Whether its name is one that a provider gives (steps 1 to 4 and 7), or there is none. */
   readonly isGeneric: boolean;
+  /** Whether it has no verified name. */
+  readonly isNameless: boolean;
+  /** Whether it looks like a provider's customer: no name, or a generic one outside a network of mailers. */
+  readonly looksLikeCustomer: boolean;
   /** Whether its address is a private one, behind which there may be many clients. */
   readonly isPrivate: boolean;
   /** The registrable domain of its name; undefined without a name, or where that has none. */
@@ -38,13 +42,18 @@ export interface Client {
 export function identifyClient(name: string, address: string): Client | undefined {
   const parts = partsOf(address);
   if (parts === undefined) return undefined;
-  const verdict = judgeName(name === "unknown" ? undefined : hostName(name), parts);
+  const host = name === "unknown" ? undefined : hostName(name);
+  const verdict = judgeName(host, parts);
   const { step, reason, domain } = verdict;
+  const isGeneric = step <= 4 || step === 7;
+  const isMailer = host !== undefined && domain !== undefined && isInMailNetwork(host, domain);
   const addressIdentity = `a:${networkOf(parts)}`;
   return {
     ...kindAndIdentity(verdict, addressIdentity),
     addressIdentity,
-    isGeneric: step <= 4 || step === 7,
+    isGeneric,
+    isNameless: host === undefined,
+    looksLikeCustomer: isGeneric && !isMailer,
     isPrivate: isPrivateNetwork(parts),
     domain,
     step,

@@ -146,6 +146,20 @@ export function judgeName(name: string | undefined, parts: Parts): NameVerdict {
   };
 }
 
+/**
+ * Whether the labels between the first one and the domain speak of mail and not of customers: then even a name that
+ * was made from the address is a mailer's (`192-0-2-7.mail.firma.example`).
+ */
+export function isInMailNetwork(name: string, domain: string): boolean {
+  const behindFirst = name.slice(
+    name.indexOf(".") + 1,
+    Math.max(0, name.length - domain.length - 1),
+  );
+  const words = wordsIn(behindFirst);
+  return MAIL_DOMAIN.test(behindFirst) && accessWordIn(behindFirst, words) === undefined &&
+    hostingWordIn(behindFirst, words) === undefined;
+}
+
 /** The domain of hostingDomains below which a name is. */
 function hostingDomainOf(name: string): string | undefined {
   for (let dot = name.indexOf("."); dot !== -1; dot = name.indexOf(".", dot + 1)) {

@@ -48,6 +48,7 @@ export interface SubjectOptions {
 }
 
 export interface Subject {
+  readonly client: Client;
   readonly keys: RecordKeys;
   /** Keys of 0.1.0. */
   readonly releaseTriplet: string;
@@ -79,6 +80,7 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
     const domain = bySender ? senderDomain(sender) : undefined;
     const earns = !client.isPrivate;
     return {
+      client,
       keys: recordKeys({
         identities: identitiesOf(client, network, isNull),
         address: client.addressIdentity,
