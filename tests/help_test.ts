@@ -28,6 +28,18 @@ test("--help names every command and setting and fits into 100 columns", () => {
   for (const line of help.split("\n")) assert.ok(line.length <= 100, line);
 });
 
+test("every setting is in a group, which --help, the sample and the README head", () => {
+  const groups = settingNames.flatMap((name) => (settings[name] as Setting).begins ?? []);
+  assert.equal((settings[settingNames[0] ?? "mode"] as Setting).begins, groups[0]);
+  assert.equal(new Set(groups).size, groups.length);
+  const help = helpText(Object.values(commands));
+  for (const group of groups) {
+    assert.ok(help.includes(`\n\n${group}:\n`), group);
+    assert.ok(sampleConfig().includes(`\n# -- ${group} --\n`), group);
+    assert.ok(readme.includes(`| _${group}_ `), group);
+  }
+});
+
 test("the sample configuration is a good one, and so it is with its comment signs taken out", () => {
   const load = (text: string) =>
     loadConfig({

@@ -74,6 +74,7 @@ const pure = [
   "lib/dns/zones.ts",
   "lib/endpoint.ts",
   "lib/greylist/decide.ts",
+  "lib/greylist/inquiry.ts",
   "lib/greylist/instances.ts",
   "lib/greylist/merge.ts",
   "lib/greylist/quota.ts",

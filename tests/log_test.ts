@@ -122,7 +122,10 @@ test("every event has its level, and the threshold leaves out what is below", as
     log.up("memcached:127.0.0.1:1", 1.6);
     log.reloaded("configuration");
     log.clientEarnedWhitelist(mail());
+    log.dnsUp(12.4);
     log.correspondentsRefused("q7bQz");
+    log.dnsDown();
+    log.dnsListUnusable("bl.example", "it answered 192.0.2.1\naction=pass");
     log.tooManyConnections(10);
     log.fewDescriptors(1000, 400);
     log.protocolError("127.0.0.1:1", "nonsense");
@@ -148,10 +151,13 @@ test("every event has its level, and the threshold leaves out what is below", as
     ["info", "store memcached:127.0.0.1:1 is usable again after 2 s"],
     ["info", "took the new configuration"],
     ["info", "whitelisted: mx.example.org[192.0.2.1]"],
+    ["info", "DNS answers again after 12 s"],
     [
       "warning",
       "user q7bQz has written to many addresses: no more are learned in this hour",
     ],
+    ["warning", "DNS does not answer: nobody waits for it any more"],
+    ["warning", "the list bl.example is of no use: it answered 192.0.2.1 | action\\x3dpass"],
     ["warning", "refused a connection: all of max-connections (10) are at work"],
     ["warning", "max-connections is 400, not 1000: more would exceed the limit of open files"],
     ["warning", "closed 127.0.0.1:1: nonsense"],

@@ -6,6 +6,7 @@ import { divide, findRoom } from "../lib/server/room.ts";
 test("with enough descriptors there is room for as many connections as are wanted", () => {
   assert.deepEqual(divide(64 + 511 + 1000, 1000), { connections: 1000, queue: 511 });
   assert.deepEqual(findRoom(10), { connections: 10, queue: 511 });
+  assert.deepEqual(findRoom(10, 128), { connections: 10, queue: 511 });
 });
 
 test("with few descriptors the queue gets shorter first, then there are fewer connections", () => {

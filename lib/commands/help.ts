@@ -17,10 +17,10 @@ export function helpText(commands: readonly Pick<Command, "usage" | "summary">[]
     "",
     "Every setting is a flag here, GREYLIST_NAME=… in the environment, and name = … in the file.",
     "A flag counts over the environment, and that over the file.",
-    "",
   ];
   for (const name of settingNames) {
-    const { placeholder, help, fallback }: Setting = settings[name];
+    const { placeholder, help, fallback, begins }: Setting = settings[name];
+    if (begins !== undefined) lines.push("", `${begins}:`);
     const note = typeof fallback === "string" ? ` [${fallback}]` : modeNote(fallback);
     lines.push(`  --${name}${placeholder && ` ${placeholder}`}`);
     lines.push(...wrap(`${help}${note}`, width - 6).map((line) => `      ${line}`));

@@ -11,7 +11,8 @@ export function sampleConfig(): string {
   ];
   for (const name of settingNames) {
     if (name === "config") continue;
-    const { help, fallback }: Setting = settings[name];
+    const { help, fallback, begins }: Setting = settings[name];
+    if (begins !== undefined) lines.push("", `# -- ${begins} --`);
     const value = typeof fallback === "object" ? fallback.daemon : fallback;
     lines.push("", ...wrap(`${help}${modeNote(fallback)}`, width - 2).map((line) => `# ${line}`));
     lines.push(`#${name} =${value === undefined ? "" : ` ${value}`}`);

@@ -1,7 +1,9 @@
 /** The command behind no command: serves Postfix, in the mode that the configuration names. */
 import process from "node:process";
 import { load, policyOptions, type Setup } from "../config/load.ts";
+import { asksDns } from "../config/sense.ts";
 import type { Config } from "../config/settings.ts";
+import { mostInFlight } from "../dns/lanes.ts";
 import { formatEndpoint } from "../endpoint.ts";
 import { files } from "../files.ts";
 import { Instances } from "../greylist/instances.ts";
@@ -17,6 +19,7 @@ import { openStore } from "../stores/open.ts";
 import { type Store, StoreError } from "../stores/store.ts";
 import { unavailableStore } from "../stores/unavailable.ts";
 import type { Given } from "./command.ts";
+import { DnsSource } from "./dns.ts";
 import { flushMilliseconds, refuse } from "./refuse.ts";
 import { standardErrorIsPostfix, tell } from "./terminal.ts";
 
@@ -87,8 +90,11 @@ async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void
   const signals = config.mode === "daemon" ? listenToSignals() : undefined;
   const store = await open(setup, log);
   const learning = new Learning(store, log);
+  const dns = new DnsSource(log);
   const parts = { store, log, now, instances: new Instances(), learning };
-  let policy = createPolicy(policyOptions(setup), parts);
+  const policyFor = async (setup: Setup) =>
+    createPolicy(policyOptions(setup), { ...parts, dns: await dns.for(setup.config) });
+  let policy = await policyFor(setup);
   const connections = {
     policy: () => policy,
     log,
@@ -108,12 +114,14 @@ async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void
       ...connections,
       listen: config.listen,
       maxConnections: config.maxConnections,
+      // Those that a reload turns on find room where connections leave some.
+      otherSockets: asksDns(config) ? mostInFlight : 0,
     });
     const { reloadOnDemand } = await import("../server/reload.ts");
-    const stopReloading = reloadOnDemand(setup, log, reading, signals, (next) => {
+    const stopReloading = reloadOnDemand(setup, log, reading, signals, async (next) => {
       const { store: address, storeCopies } = next.config;
       if (address.kind === "memcached") store.moveTo?.(address.servers, storeCopies);
-      policy = createPolicy(policyOptions(next), parts);
+      policy = await policyFor(next);
     });
     log.listening(daemon.endpoints.map(formatEndpoint), store.name, trialHint(config, daemon));
     const reason = await Promise.race([signals.stop, daemon.lost]);
@@ -125,6 +133,7 @@ async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void
     if (typeof reason !== "string") throw reason;
     log.stopped();
   } finally {
+    dns.close();
     await store.close();
   }
 }

@@ -1,12 +1,14 @@
 /**
  * What the world lacks that a configuration needs, as far as this user can find out without serving: whether
- * log, store and the sockets' folders can be used, and whether secrets are for our eyes only.
+ * log, store, DNS and the sockets' folders can be used, and whether secrets are for our eyes only.
  *
- * Nothing that is found or made here lasts. It takes as long as the store may take, store-timeout.
+ * Nothing that is found or made here lasts. It takes as long as store and DNS may take, store-timeout and
+ * twice dns-timeout.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Setup } from "../config/load.ts";
+import { asksDns } from "../config/sense.ts";
 import type { Config } from "../config/settings.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { whyNoFileIn } from "../files.ts";
@@ -15,16 +17,34 @@ import { checkStore } from "../stores/check.ts";
 
 /** A line for each thing that is not as it should be. */
 export async function lacking({ config, secrets }: Setup): Promise<string[]> {
-  const [log, store] = await Promise.all([
+  const [log, dns, store] = await Promise.all([
     checkLogTarget(config.log),
+    dnsOf(config),
     checkStore(config.store, {
       timeoutMs: config.storeTimeout * 1000,
       ...(secrets.memcached === undefined ? {} : { auth: secrets.memcached }),
     }),
   ]);
   const sockets = config.mode === "daemon" ? config.listen.map(lackingFor) : [];
-  const found = [log && `log: ${log}`, store && `store: ${store}`, ...sockets, ...shown(config)];
+  const found = [
+    log && `log: ${log}`,
+    store && `store: ${store}`,
+    ...dns,
+    ...sockets,
+    ...shown(config),
+  ];
   return found.filter((line) => line !== undefined);
+}
+
+/** What of DNS does not answer as it should. */
+async function dnsOf(config: Config): Promise<string[]> {
+  if (!asksDns(config)) return [];
+  const { checkDns } = await import("../dns/check.ts");
+  return await checkDns({
+    servers: config.dnsServers,
+    zones: [...config.dnswl, ...config.dnsbl],
+    timeoutMs: config.dnsTimeout * 1000,
+  });
 }
 
 /** What keeps a unix socket from being made. */

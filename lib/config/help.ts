@@ -5,14 +5,15 @@ import { environmentName, type Setting, settingNames, settings } from "./setting
 
 /** The README's table of settings. */
 export function settingsTable(): string {
-  const rows = settingNames.map((name) => {
-    const { help, fallback }: Setting = settings[name];
+  const rows = settingNames.flatMap((name) => {
+    const { help, fallback, begins }: Setting = settings[name];
     const value = typeof fallback === "object"
       ? `\`${fallback.spawn}\` in spawn mode, \`${fallback.daemon}\` in daemon mode`
       : fallback === undefined
       ? "–"
       : `\`${fallback}\``;
-    return `| \`${name}\` | ${value} | ${help.replaceAll("|", "\\|")} |`;
+    const heading = begins === undefined ? [] : [`| _${begins}_ | | |`];
+    return [...heading, `| \`${name}\` | ${value} | ${help.replaceAll("|", "\\|")} |`];
   });
   const variable = environmentName("retry-window");
   return [

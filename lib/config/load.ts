@@ -58,6 +58,11 @@ export function policyOptions({ config, secrets, lists }: Setup): PolicyOptions 
     lists,
     subjectOf: subjectsWith(identity),
     correspondents: config.learnCorrespondents ? correspondentsWith(identity) : undefined,
+    inquiry: {
+      onlySuspicious: config.greylist === "suspicious",
+      goodLists: config.dnswl,
+      badLists: config.dnsbl,
+    },
     storeTimeoutMilliseconds: config.storeTimeout * 1000,
     onStoreFailure: config.onStoreFailure,
     dryRun: config.dryRun,

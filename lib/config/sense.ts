@@ -36,7 +36,7 @@ export function contradictions(config: Config): string[] {
 /** What works, but was hardly meant (a number without a unit is seconds, and days to postgrey), or does nothing. */
 export function doubts(config: Config, raw: RawSettings): string[] {
   const warnings: string[] = [];
-  const { maxAge, retryWindow, storeTimeout } = config;
+  const { maxAge, retryWindow, storeTimeout, dnsTimeout } = config;
   /** Where the first of them that is not the default was set, and as what. */
   const set = (...names: SettingName[]) => {
     const name = names.find((name) => raw.has(name));
@@ -69,6 +69,18 @@ export function doubts(config: Config, raw: RawSettings): string[] {
         `each entry is kept on all of them`,
     );
   }
+  if (
+    asksDns(config) && storeTimeout < postfixWaitsSeconds &&
+    storeTimeout + dnsTimeout >= postfixWaitsSeconds
+  ) {
+    warnings.push(
+      `${set("dns-timeout", "store-timeout")}: together with store-timeout that is ` +
+        `${formatDuration(storeTimeout + dnsTimeout)}, and Postfix waits ${postfixWaitsSeconds}s`,
+    );
+  }
+  if (config.dnsbl.length > 0 && config.greylist === "all") {
+    warnings.push(`${set("dnsbl")} counts only with greylist = suspicious: now everybody waits`);
+  }
   for (const name of ["ipv4-prefix", "ipv6-prefix"] as const) {
     if (!raw.has(name) || config.clientIdentity === "network") continue;
     warnings.push(
@@ -83,4 +95,9 @@ export function doubts(config: Config, raw: RawSettings): string[] {
     );
   }
   return warnings;
+}
+
+/** Whether DNS is to be asked about anything. */
+export function asksDns({ greylist, dnswl, dnsbl }: Config): boolean {
+  return dnswl.length > 0 || (greylist === "suspicious" && dnsbl.length > 0);
 }

@@ -7,6 +7,8 @@
  *
  * Long, because it is a table. To add a setting: add a row. Its name in Config (`retryWindow`) and its type follow from the row.
  */
+import { parseNameServer } from "../dns/name_server.ts";
+import { parseAllowZone, parseBlockZone } from "../dns/zones.ts";
 import type { ListFile } from "../lists/sources.ts";
 import { parseLogTarget, syslogPath } from "../log/target.ts";
 import { deferralTemplate, headerTemplate } from "../protocol/reply.ts";
@@ -28,6 +30,8 @@ export interface Setting {
   readonly help: string;
   /** SIGHUP makes a new value effective; or whether it does, where that depends on both values. */
   readonly reloadable?: true | ((before: never, next: never) => boolean);
+  /** On the first row of a group: what its settings are about. */
+  readonly begins?: string;
 }
 
 export const modes = ["spawn", "daemon"] as const;
@@ -118,6 +122,7 @@ function header(text: string): string | undefined {
 
 export const settings = {
   mode: {
+    begins: "where it runs",
     takes: "one",
     parse: oneOf(...modes),
     fallback: "spawn",
@@ -139,6 +144,7 @@ export const settings = {
     help: "where the daemon listens: inet:host:port or unix:/path; may be given several times",
   },
   store: {
+    begins: "state",
     takes: "one",
     parse: parseStoreAddress,
     fallback: "memcached:127.0.0.1:11211",
@@ -201,6 +207,7 @@ export const settings = {
     help: "file with at least 16 bytes; keys are then HMAC-SHA-256 under it, else SHA-256",
   },
   "identify-by": {
+    begins: "who is who",
     takes: "one",
     parse: oneOf("client,sender,recipient", "client,recipient"),
     fallback: "client,sender,recipient",
@@ -236,6 +243,7 @@ export const settings = {
     reloadable: true,
   },
   delay: {
+    begins: "who waits, and how long",
     takes: "one",
     parse: wholeSeconds,
     fallback: "5m",
@@ -309,6 +317,7 @@ export const settings = {
     reloadable: true,
   },
   "whitelist-clients": {
+    begins: "who never waits",
     takes: "list",
     parse: listFile,
     fallback: "?/etc/greylist/whitelist_clients, ?/etc/greylist/whitelist_clients.local",
@@ -350,7 +359,52 @@ export const settings = {
     help: "whoever an authenticated user has written to may answer without waiting, for max-age",
     reloadable: true,
   },
+  greylist: {
+    begins: "asking before somebody waits",
+    takes: "one",
+    parse: oneOf("all", "suspicious"),
+    fallback: "all",
+    placeholder: "WHOM",
+    help:
+      "who waits: all, or only clients that look suspicious by name, HELO, and the lists of dnsbl",
+    reloadable: true,
+  },
+  dnswl: {
+    takes: "list",
+    parse: parseAllowZone,
+    fallback: undefined,
+    placeholder: "ZONE",
+    help:
+      "lists in DNS whose clients do not wait, with the least trust: list.dnswl.org>=1; none: off",
+    reloadable: true,
+  },
+  dnsbl: {
+    takes: "list",
+    parse: parseBlockZone,
+    fallback: undefined,
+    placeholder: "ZONE",
+    help:
+      "lists in DNS whose clients are suspicious, with codes as in Postfix: bl.example=127.0.0.[4..11]",
+    reloadable: true,
+  },
+  "dns-servers": {
+    takes: "list",
+    parse: parseNameServer,
+    fallback: undefined,
+    placeholder: "SERVER",
+    help: "name servers, as 192.0.2.53, 127.0.0.1:5354 or [::1]:53; none: those of resolv.conf",
+    reloadable: true,
+  },
+  "dns-timeout": {
+    takes: "one",
+    parse: someTime,
+    fallback: "2s",
+    placeholder: "TIME",
+    help: "the most that a request waits for DNS, in total",
+    reloadable: true,
+  },
   action: {
+    begins: "what is said",
     takes: "one",
     parse: deferKeyword,
     fallback: "DEFER_IF_PERMIT",
@@ -384,6 +438,7 @@ export const settings = {
     reloadable: true,
   },
   log: {
+    begins: "the log",
     takes: "one",
     parse: parseLogTarget,
     fallback: { spawn: "syslog", daemon: "stderr" },
@@ -405,6 +460,7 @@ export const settings = {
     help: "text, in postgrey's words, or json, one object a line",
   },
   "max-connections": {
+    begins: "limits",
     takes: "one",
     parse: integer(1, 1_000_000),
     fallback: "1000",

@@ -3,6 +3,10 @@
  * so that one whose servers are slow leaves room for the others. The rest waits, for as long as somebody waits for it.
  * Pure.
  */
+
+/** Questions at a time, each of which has a socket: a daemon keeps so many descriptors for them. */
+export const mostInFlight = 128;
+
 export interface LaneLimits {
   readonly inAll: number;
   readonly perDomain: number;

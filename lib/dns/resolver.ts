@@ -15,7 +15,7 @@ import { registrableDomain } from "../identity/public_suffix.ts";
 import { Cache } from "./cache.ts";
 import { DnsError, type DnsErrorCode } from "./error.ts";
 import { type Exchange, exchange, type Reply } from "./exchange.ts";
-import { Lanes } from "./lanes.ts";
+import { Lanes, mostInFlight } from "./lanes.ts";
 import {
   type Answer,
   type Question,
@@ -46,8 +46,6 @@ export interface ResolverOptions {
   readonly observer: DnsObserver;
 }
 
-/** Each has a socket or two while it is asked: server/room.ts keeps so many descriptors. */
-export const mostInFlight = 128;
 const mostInFlightForDomain = 8;
 const mostWaiting = 1000;
 

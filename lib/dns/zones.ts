@@ -98,24 +98,26 @@ export function nameIn(zone: Zone, parts: readonly number[]): string {
 }
 
 /** What the A records at that name say. */
-export function judge({ lists, codes }: Zone, addresses: readonly string[]): Listing {
-  const answers = addresses.map((address) => address.split(".").map(Number));
-  const isProblem = lists === "good" ? isProblemOfGood : isProblemOfBad;
-  const problem = answers.find(isProblem);
-  if (problem !== undefined) return { problem: `it answered ${problem.join(".")}` };
-  const isListed = answers.some((answer) =>
-    codes.every((octet, i) => {
-      const value = answer[i] ?? -1;
-      return octet.some(([lowest, highest]) => value >= lowest && value <= highest);
-    })
-  );
+export function judge(zone: Zone, addresses: readonly string[]): Listing {
+  const problem = addresses.find((address) => isProblem(zone, address));
+  if (problem !== undefined) return { problem: `it answered ${problem}` };
+  const isListed = addresses.some((address) => {
+    const octets = octetsOf(address);
+    return zone.codes.every((code, i) => {
+      const octet = octets[i] ?? -1;
+      return code.some(([lowest, highest]) => octet >= lowest && octet <= highest);
+    });
+  });
   return isListed ? "listed" : "not listed";
 }
 
-function isProblemOfGood([a, b, c, d]: readonly number[]): boolean {
-  return a !== 127 || b !== 0 || (c === 0 && d === 255);
+/** Whether an A record is one that such a list cannot mean. */
+export function isProblem({ lists }: Zone, address: string): boolean {
+  const [a, b, c, d] = octetsOf(address);
+  if (lists === "good") return a !== 127 || b !== 0 || (c === 0 && d === 255);
+  return a !== 127 || (b === 255 && c === 255);
 }
 
-function isProblemOfBad([a, b, c]: readonly number[]): boolean {
-  return a !== 127 || (b === 255 && c === 255);
+function octetsOf(address: string): readonly number[] {
+  return address.split(".").map(Number);
 }

@@ -22,9 +22,11 @@ import type { Log } from "../log/log.ts";
 import type { Action, PolicyRequest } from "../protocol/codec.ts";
 import { dateForHeader, domainForReply, type Template } from "../protocol/reply.ts";
 import { type Store, StoreError } from "../stores/store.ts";
+import type { Subject, SubjectOf } from "../identity/subject.ts";
 import type { Correspondents } from "../identity/correspondents.ts";
-import type { SubjectOf } from "../identity/subject.ts";
+import type { Dns } from "../dns/open.ts";
 import { decide, type Decision, type Rules } from "./decide.ts";
+import { createInquiry, type InquiryOptions, type Outcome } from "./inquiry.ts";
 import type { Instances } from "./instances.ts";
 import type { Learning } from "./learning.ts";
 import { createRecall } from "./recall.ts";
@@ -39,6 +41,8 @@ export interface PolicyOptions {
   readonly subjectOf: SubjectOf;
   /** Undefined: whom our users write to is neither learned nor asked for. */
   readonly correspondents: Correspondents | undefined;
+  /** What is asked before somebody has to wait. */
+  readonly inquiry: InquiryOptions;
   readonly storeTimeoutMilliseconds: number;
   readonly onStoreFailure: "accept" | "defer";
   /** Decide, remember and log as usual, but let everything pass. */
@@ -62,11 +66,13 @@ export interface PolicyParts {
   readonly instances: Instances;
   /** What is being learned; kept, too. */
   readonly learning: Learning;
+  /** Undefined: DNS is not asked. */
+  readonly dns?: Dns | undefined;
 }
 
 /** Answers requests. */
 export interface Policy {
-  /** Never rejects, and settles soon after the store timeout at the latest. */
+  /** Never rejects, and settles soon after store-timeout and dns-timeout together at the latest. */
   answer(request: PolicyRequest): Promise<Action>;
 }
 
@@ -80,6 +86,8 @@ interface Finding {
   readonly waited?: number;
   /** The list's entry that decided: its file and line. */
   readonly entry?: string;
+  /** Why the client is suspicious, when only such clients wait. */
+  readonly suspicion?: string | undefined;
   /** Identifies the triplet in the log, when the store was asked. */
   readonly id?: string;
   /** What is wrong with the store. */
@@ -95,6 +103,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
   const { lists, rules } = options;
   const { store, log } = parts;
   const recall = createRecall(store, log);
+  const inquire = createInquiry(options.inquiry, parts.dns);
 
   return { answer };
 
@@ -177,19 +186,40 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       read = await recall.readRest(read, { now, ...rules }, until);
       decision = judge(read);
     }
-    const { known } = read, { verdict, changes } = decision;
-    await recall.write(changes, read, wanted, now, deadline);
+    const { known } = read, { changes } = decision;
     if (decision.verdict === "defer") {
-      const { missing } = decision;
+      const began = performance.now();
+      const outcome = await asked(request, subject);
+      if (outcome?.verdict === "pass") return { ...outcome, id: keys.id };
+      await recall.write(changes, read, wanted, now, deadline + performance.now() - began);
+      const { verdict, missing } = decision, { suspicion } = outcome ?? {};
       const reason = decision.reason === "new" ? "new" : `early-retry (${missing}s missing)`;
-      return { verdict, reason, missing, id: keys.id };
+      return { verdict, reason, missing, suspicion, id: keys.id };
     }
+    await recall.write(changes, read, wanted, now, deadline);
     for (const change of changes) {
       if (change.kind !== "client" || change.record.passes !== rules.clientPasses) continue;
       if (known.client?.record?.passes !== change.record.passes) log.clientEarnedWhitelist(request);
     }
-    const { reason, waited } = decision;
+    const { verdict, reason, waited } = decision;
     return { verdict, reason, id: keys.id, ...(waited === undefined ? {} : { waited }) };
+  }
+
+  /** What DNS says of a client whose mail would be deferred; a bug there is no information. */
+  async function asked(request: PolicyRequest, { client }: Subject): Promise<Outcome | undefined> {
+    try {
+      return await inquire?.({
+        client,
+        address: request.get("client_address") ?? "",
+        helo: request.get("helo_name"),
+        recipient: request.get("recipient") ?? "",
+        serverAddress: request.get("server_address") ?? "",
+        hostname: options.hostname,
+      });
+    } catch (error) {
+      log.internalError(error);
+      return undefined;
+    }
   }
 
   function failed(error: unknown): Finding {
@@ -207,6 +237,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       delaySeconds: finding.waited,
       request,
       entry: finding.entry,
+      suspicion: finding.suspicion,
       ...(finding.id === undefined ? {} : { id: finding.id, store: store.name }),
       ...(finding.problem === undefined ? {} : { problem: finding.problem }),
     });

@@ -20,6 +20,7 @@ export const fieldNames = [
   "sender",
   "recipient",
   "entry",
+  "suspicion",
   "id",
   "store",
   "problem",

@@ -7,6 +7,8 @@
 import { escapeForLog, escapeText, escapeWord, type FieldName } from "./escape.ts";
 import type { Level } from "./queue.ts";
 import type { PolicyRequest } from "../protocol/codec.ts";
+import type { ListsObserver } from "../dns/lists.ts";
+import type { DnsObserver } from "../dns/resolver.ts";
 import type { StoreObserver } from "../stores/store.ts";
 
 /** What was decided about one request, for the log. */
@@ -19,6 +21,8 @@ export interface DecisionRecord {
   readonly request: PolicyRequest;
   /** The file and line of the list's entry that decided. */
   readonly entry?: string | undefined;
+  /** Why its client is suspicious, when only such clients wait. */
+  readonly suspicion?: string | undefined;
   /** What identifies the triplet, when the store was asked, and which store that is. */
   readonly id?: string;
   readonly store?: string;
@@ -27,7 +31,7 @@ export interface DecisionRecord {
 }
 
 /** The events. */
-export interface Log extends StoreObserver {
+export interface Log extends StoreObserver, DnsObserver, ListsObserver {
   decision(record: DecisionRecord): void;
   /**
    * A request that greylisting has nothing to say about. If it is about mail, it is told once a minute at most for
@@ -84,13 +88,14 @@ export function createLog(emit: Emit, { debugging, now }: LogOptions): Log {
   /** For each reason, of which there are few: when it was told, and how often it was not since then. */
   const notAsked = new Map<string, { readonly at: number; omitted: number }>();
   return {
-    decision: ({ action, reason, delaySeconds, request, entry, id, store, problem }) =>
+    decision: ({ action, reason, delaySeconds, request, entry, suspicion, id, store, problem }) =>
       emit("info", "", {
         action,
         reason,
         ...(delaySeconds === undefined ? {} : { delay: delaySeconds }),
         ...requestFields(request),
         ...(entry === undefined ? {} : { entry: escapeWord(entry) }),
+        ...(suspicion === undefined ? {} : { suspicion }),
         ...(id === undefined ? {} : { id }),
         ...(store === undefined ? {} : { store }),
         ...(problem === undefined ? {} : { problem: escapeText(problem) }),
@@ -155,6 +160,11 @@ export function createLog(emit: Emit, { debugging, now }: LogOptions): Log {
         error: escapeText(error instanceof Error ? error.stack ?? error.message : String(error)),
       }),
     down: (server, why) => emit("warning", `store ${server} is not usable: ${escapeText(why)}`, {}),
+    dnsDown: () => emit("warning", "DNS does not answer: nobody waits for it any more", {}),
+    dnsUp: (downSeconds) =>
+      emit("info", `DNS answers again after ${Math.round(downSeconds)} s`, {}),
+    dnsListUnusable: (zone, why) =>
+      emit("warning", `the list ${zone} is of no use: ${escapeText(why)}`, {}),
     up: (server, downSeconds) =>
       emit("info", `store ${server} is usable again after ${Math.round(downSeconds)} s`, {}),
   };

@@ -20,6 +20,8 @@ import { backlogOf, findRoom } from "./room.ts";
 export interface DaemonOptions extends ConnectionOptions {
   readonly listen: readonly Endpoint[];
   readonly maxConnections: number;
+  /** How many descriptors to leave for sockets that are no connections. */
+  readonly otherSockets: number;
   readonly idleTimeoutMilliseconds: number;
 }
 
@@ -42,7 +44,8 @@ const readLooks = 10;
 /** Starts listening on every endpoint; rejects, with none left open, when one cannot be had. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { log } = options;
-  const room = findRoom(options.maxConnections), maxConnections = room.connections;
+  const room = findRoom(options.maxConnections, options.otherSockets),
+    maxConnections = room.connections;
   if (maxConnections < options.maxConnections) {
     log.fewDescriptors(options.maxConnections, maxConnections);
   }

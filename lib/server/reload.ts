@@ -46,7 +46,7 @@ export function reloadOnDemand(
   log: Log,
   reading: Reading,
   signals: Hangup,
-  take: (next: Setup) => void,
+  take: (next: Setup) => void | Promise<void>,
 ): () => void {
   let current = setup, running = Promise.resolve();
   const waiting = new Set<typeof reload>();
@@ -57,7 +57,7 @@ export function reloadOnDemand(
     running = running.then(async () => {
       waiting.delete(how);
       const next = await how(current, reading, log);
-      if (next !== undefined) take(current = next);
+      if (next !== undefined) await take(current = next);
     }).catch((error) => log.internalError(error));
   };
   signals.hangup = () => ask(reload);

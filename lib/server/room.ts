@@ -19,9 +19,14 @@ const reservedDescriptors = 64;
 /** As nginx and Node have it; Deno 2.6 and Bun know no other. */
 const longestQueue = 511;
 
-/** Finds out what there is room for, up to `wanted` connections. */
-export function findRoom(wanted: number): Room {
-  return divide(countDescriptors(wanted + longestQueue + reservedDescriptors), wanted);
+/**
+ * Finds out what there is room for, up to `wanted` connections.
+ *
+ * @param sockets how many others there may be at a time: those that ask DNS
+ */
+export function findRoom(wanted: number, sockets = 0): Room {
+  const all = wanted + longestQueue + reservedDescriptors + sockets;
+  return divide(countDescriptors(all) - sockets, wanted);
 }
 
 /** Divides descriptors: with too few of them, an eighth is for the queue. Pure. */

@@ -95,9 +95,9 @@ test("a lost datagram is sent again, and another server asked where there is one
   const server = await startUdpServer(t, ({ bytes, send }) => {
     if (lost++ > 0) send(answerTo(bytes, [address(192, 0, 2, 1)]));
   });
-  assert.deepEqual(await openResolver(t, [server.server]).ask("a.example"), ["192.0.2.1"]);
+  assert.deepEqual(await openResolver(t, [server.server], 2000).ask("a.example"), ["192.0.2.1"]);
   const dead = await freePort();
-  const { ask } = openResolver(t, [`127.0.0.1:${dead}`, server.server]);
+  const { ask } = openResolver(t, [`127.0.0.1:${dead}`, server.server], 2000);
   assert.deepEqual(await ask("b.example"), ["192.0.2.1"]);
 });
 

@@ -1,6 +1,7 @@
 /** A policy as tests want it: a clock that is set by hand, a store in memory, and a log that is kept. */
 import type { DecisionRecord, Log } from "../../lib/log/log.ts";
 import { type SubjectOptions, subjectsWith } from "../../lib/identity/subject.ts";
+import type { Dns } from "../../lib/dns/open.ts";
 import { createPolicy, type Policy, type PolicyOptions } from "../../lib/greylist/policy.ts";
 import { Instances } from "../../lib/greylist/instances.ts";
 import { Learning } from "../../lib/greylist/learning.ts";
@@ -57,6 +58,7 @@ export const policyOptions: PolicyOptions = {
   },
   subjectOf: subjects({}),
   correspondents: undefined,
+  inquiry: { onlySuspicious: false, goodLists: [], badLists: [] },
   storeTimeoutMilliseconds: 500,
   onStoreFailure: "accept",
   dryRun: false,
@@ -94,6 +96,7 @@ export interface Scene {
 export function scene(
   options: Partial<PolicyOptions> = {},
   storeAt?: (clock: { now: number }) => Store,
+  dns?: Dns,
 ): Scene {
   const clock = { now: 1_700_000_000 };
   const store = storeAt?.(clock) ?? new MemoryStore(() => clock.now, 10_000);
@@ -105,6 +108,7 @@ export function scene(
     now: () => clock.now,
     instances: new Instances(),
     learning,
+    dns,
   });
   const decisions = () =>
     events.filter(([method]) => method === "decision").map(([, record]) => {

@@ -5,7 +5,7 @@ import { parseNameServer } from "../../lib/dns/name_server.ts";
 import { Resolver } from "../../lib/dns/resolver.ts";
 import { atEnd, type Cleanup } from "./process.ts";
 
-export function openResolver(t: Cleanup, servers: readonly string[], timeoutMs = 1000) {
+export function openResolver(t: Cleanup, servers: readonly string[], timeoutMs = 10_000) {
   const told: string[] = [];
   const resolver = new Resolver({
     servers: () => servers.map(parseNameServer),

@@ -1,0 +1,33 @@
+/** What asks DNS for a serving program, from one configuration to the next. */
+import { asksDns } from "../config/sense.ts";
+import type { Config } from "../config/settings.ts";
+import type { Dns, DnsSettings } from "../dns/open.ts";
+import type { Log } from "../log/log.ts";
+
+export class DnsSource {
+  #open: { readonly dns: Dns; readonly by: string } | undefined;
+
+  constructor(private readonly log: Log) {}
+
+  /** For a configuration: the same as before, with all that it knows, if its settings of DNS are. */
+  async for(config: Config): Promise<Dns | undefined> {
+    const settings: DnsSettings = {
+      servers: config.dnsServers,
+      timeoutMs: config.dnsTimeout * 1000,
+    };
+    const by = JSON.stringify(settings);
+    if (asksDns(config) && this.#open?.by === by) return this.#open.dns;
+    this.close();
+    if (!asksDns(config)) return undefined;
+    const { openDns } = await import("../dns/open.ts");
+    const dns = openDns(settings, this.log);
+    this.#open = { dns, by };
+    return dns;
+  }
+
+  /** Ends what is being asked. */
+  close(): void {
+    this.#open?.dns.resolver.close();
+    this.#open = undefined;
+  }
+}

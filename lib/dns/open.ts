@@ -1,0 +1,56 @@
+/**
+ * All that asks DNS, from settings. Only whose settings need DNS loads this: in spawn mode start-up counts, and
+ * dns-packet does not come for free.
+ */
+import * as fs from "node:fs";
+import { DnsLists, type ListsObserver } from "./lists.ts";
+import { type NameServer, readResolvConf } from "./name_server.ts";
+import { type DnsObserver, Resolver } from "./resolver.ts";
+
+export interface DnsSettings {
+  /** None: those of resolv.conf. */
+  readonly servers: readonly NameServer[];
+  readonly timeoutMs: number;
+}
+
+/** What policy asks. */
+export interface Dns {
+  readonly resolver: Resolver;
+  readonly lists: DnsLists;
+}
+
+export function openDns(
+  { servers, timeoutMs }: DnsSettings,
+  observer: DnsObserver & ListsObserver,
+): Dns {
+  const named = servers.length > 0 ? () => servers : systemServers();
+  return {
+    resolver: new Resolver({ servers: named, timeoutMs, observer }),
+    lists: new DnsLists(observer, () => performance.now() / 1000),
+  };
+}
+
+const resolvConf = "/etc/resolv.conf";
+
+/** For so long, in milliseconds, what resolv.conf said is taken to be what it says: it changes, if seldom. */
+const rereadMilliseconds = 10_000;
+
+/** Gives the name servers of this machine, as resolv.conf(5) says at the time. */
+export function systemServers(): () => readonly NameServer[] {
+  let servers: readonly NameServer[] = [], readAt = -Infinity;
+  return () => {
+    const now = performance.now();
+    if (now - readAt < rereadMilliseconds) return servers;
+    readAt = now;
+    servers = readResolvConf(readIfThere(resolvConf));
+    return servers;
+  };
+}
+
+function readIfThere(path: string): string {
+  try {
+    return fs.readFileSync(path, "latin1");
+  } catch {
+    return ""; // then it is this machine's own, as resolv.conf(5) says
+  }
+}
