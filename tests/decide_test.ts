@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import {
-  type Change,
-  decide,
-  type Decision,
-  type Earnings,
-  type Known,
-  type Rules,
-} from "../lib/greylist/decide.ts";
+import { decide, type Decision } from "../lib/greylist/decide.ts";
+import type { Change, Earnings, Known, Rules } from "../lib/greylist/knowledge.ts";
 import {
   encodeClient,
   encodeDomain,
@@ -45,6 +39,9 @@ const nothing: Known = {
 const use = (seen: number) => usedAt(seen, rules.maxAgeSeconds);
 const waiting = (first: number): TripletRecord => {
   return { state: "waiting", first, until: first + rules.retryWindowSeconds + 1 };
+};
+const vouchedFor = (first: number): TripletRecord => {
+  return { state: "waiting", first, until: first + rules.retryWindowSeconds + 1, vouched: true };
 };
 const passed = (first: number, seen: number): TripletRecord => {
   return { state: "passed", first, ...use(seen) };
@@ -111,6 +108,37 @@ const table: [
     { triplets: [waiting(t), waiting(t)] },
     t + 299.9,
     "defer early-retry, 1 s missing",
+  ],
+  [
+    "what a domain vouches for waits under the domain, too, and says so",
+    { senders: [undefined, undefined], triplets: [undefined, undefined], vouched: true },
+    t,
+    `defer new, 300 s missing; T0=v ${t}; T1=v ${t}`,
+  ],
+  [
+    "what began to wait before the domain vouched for it does so from then on, since when it did",
+    { triplets: [waiting(t), undefined], vouched: true },
+    t + 100,
+    `defer early-retry, 200 s missing; T0=v ${t}; T1=v ${t}`,
+  ],
+  [
+    "what waits there already is left alone",
+    { triplets: [vouchedFor(t), vouchedFor(t)], vouched: true },
+    t + 100,
+    "defer early-retry, 200 s missing",
+  ],
+  [
+    "what waited there too long ago does not count as waiting there",
+    { triplets: [waiting(t + 2 * day), vouchedFor(t)], vouched: true },
+    t + 2 * day + 100,
+    `defer early-retry, 200 s missing; T0=v ${t + 2 * day}; T1=v ${t + 2 * day}`,
+  ],
+  [
+    "what the domain's other host began passes, and is the domain's from then on",
+    { triplets: [undefined, vouchedFor(t)], vouched: true },
+    t + 300,
+    `pass: triplet found, after 300 s; S0=${t} ${t + 300}; S1=${t} ${t + 300}; T1 gone; ` +
+    `C=1 1 ${t + 300} 1 ${t + 300}; D=${t + 300} alice`,
   ],
   [
     "a retry when the delay is over passes, and its sender with it",
@@ -523,4 +551,18 @@ test("one mail to thirty recipients does not cost a client its place", () => {
     take(decision);
   }
   assert.deepEqual([record.tried, record.returned, record.passes], [32, 32, 3]);
+});
+
+test("only a mail that passes for the first time after a domain vouched for it says so", () => {
+  const passes = (triplets: Known["triplets"], now = t + 300) => {
+    const decision = decide({ ...nothing, triplets }, earnsAll, now, rules);
+    return decision.verdict === "pass" && decision.vouched === true;
+  };
+  assert.ok(passes([vouchedFor(t), vouchedFor(t)]));
+  assert.ok(!passes([waiting(t), waiting(t)]));
+  assert.ok(!passes([vouchedFor(t), vouchedFor(t)], t + 100));
+  assert.ok(!passes([passed(t, t), undefined]));
+  assert.ok(!passes([undefined, undefined]));
+  // What is over says nothing.
+  assert.ok(!passes([waiting(t + 2 * day), vouchedFor(t)], t + 2 * day + 300));
 });

@@ -77,6 +77,7 @@ const pure = [
   "lib/greylist/inquiry.ts",
   "lib/greylist/instances.ts",
   "lib/greylist/merge.ts",
+  "lib/greylist/knowledge.ts",
   "lib/greylist/quota.ts",
   "lib/greylist/records.ts",
   "lib/greylist/release.ts",

@@ -36,6 +36,7 @@ test("an extension begins with what recipient-delimiter says", async () => {
     greylistRecipients: whitelistRecipients,
     whitelistClients: [],
     whitelistSenders: [],
+    whitelistSendersSpf: [],
     autoWhitelistExcept: [],
   }, filesOf({ "/list": "user@" }));
   for (const list of [lists.recipients, lists.greylisted]) {

@@ -14,13 +14,14 @@ export class DnsSource {
     const settings: DnsSettings = {
       servers: config.dnsServers,
       timeoutMs: config.dnsTimeout * 1000,
+      spf: config.spf,
     };
     const by = JSON.stringify(settings);
     if (asksDns(config) && this.#open?.by === by) return this.#open.dns;
     this.close();
     if (!asksDns(config)) return undefined;
     const { openDns } = await import("../dns/open.ts");
-    const dns = openDns(settings, this.log);
+    const dns = await openDns(settings, this.log);
     this.#open = { dns, by };
     return dns;
   }

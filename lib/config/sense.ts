@@ -17,6 +17,9 @@ export function contradictions(config: Config): string[] {
         `(${formatDuration(config.retryWindow)}): no mail could ever pass`,
     );
   }
+  if (config.whitelistSendersSpf.length > 0 && !config.spf) {
+    problems.push("whitelist-senders-spf needs spf = yes: without it no mail has passed SPF");
+  }
   if (config.mode !== "spawn") return problems;
   if (config.store.kind === "memory") {
     problems.push(
@@ -98,6 +101,6 @@ export function doubts(config: Config, raw: RawSettings): string[] {
 }
 
 /** Whether DNS is to be asked about anything. */
-export function asksDns({ greylist, dnswl, dnsbl }: Config): boolean {
-  return dnswl.length > 0 || (greylist === "suspicious" && dnsbl.length > 0);
+export function asksDns({ greylist, spf, dnswl, dnsbl }: Config): boolean {
+  return spf || dnswl.length > 0 || (greylist === "suspicious" && dnsbl.length > 0);
 }

@@ -335,6 +335,14 @@ export const settings = {
       "lists of senders that are never greylisted; anybody can forge a sender, and so pass from everywhere",
     reloadable: true,
   },
+  "whitelist-senders-spf": {
+    takes: "list",
+    parse: listFile,
+    fallback: undefined,
+    placeholder: "FILE",
+    help: "the same of senders, but only where SPF passes their mail; needs spf = yes",
+    reloadable: true,
+  },
   "whitelist-recipients": {
     takes: "list",
     parse: listFile,
@@ -365,8 +373,16 @@ export const settings = {
     parse: oneOf("all", "suspicious"),
     fallback: "all",
     placeholder: "WHOM",
+    help: "who waits: all, or only clients that look suspicious by name, HELO, SPF and dnsbl",
+    reloadable: true,
+  },
+  spf: {
+    takes: "switch",
+    parse: yesOrNo,
+    fallback: "no",
+    placeholder: "",
     help:
-      "who waits: all, or only clients that look suspicious by name, HELO, and the lists of dnsbl",
+      "recognise mail by its sender's domain, too, where the domain's SPF vouches for the client",
     reloadable: true,
   },
   dnswl: {

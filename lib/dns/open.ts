@@ -1,32 +1,37 @@
 /**
  * All that asks DNS, from settings. Only whose settings need DNS loads this: in spawn mode start-up counts, and
- * dns-packet does not come for free.
+ * dns-packet does not come for free, and mailauth even less.
  */
 import * as fs from "node:fs";
 import { DnsLists, type ListsObserver } from "./lists.ts";
 import { type NameServer, readResolvConf } from "./name_server.ts";
 import { type DnsObserver, Resolver } from "./resolver.ts";
+import type { JudgeSpf } from "./spf.ts";
 
 export interface DnsSettings {
   /** None: those of resolv.conf. */
   readonly servers: readonly NameServer[];
   readonly timeoutMs: number;
+  readonly spf: boolean;
 }
 
 /** What policy asks. */
 export interface Dns {
   readonly resolver: Resolver;
   readonly lists: DnsLists;
+  /** Undefined: SPF is not to be asked. */
+  readonly judgeSpf: JudgeSpf | undefined;
 }
 
-export function openDns(
-  { servers, timeoutMs }: DnsSettings,
+export async function openDns(
+  { servers, timeoutMs, spf }: DnsSettings,
   observer: DnsObserver & ListsObserver,
-): Dns {
+): Promise<Dns> {
   const named = servers.length > 0 ? () => servers : systemServers();
   return {
     resolver: new Resolver({ servers: named, timeoutMs, observer }),
     lists: new DnsLists(observer, () => performance.now() / 1000),
+    judgeSpf: spf ? await (await import("./spf.ts")).loadSpf() : undefined,
   };
 }
 

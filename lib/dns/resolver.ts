@@ -67,6 +67,8 @@ interface Flight {
 /** What became of a request's questions. */
 interface Tally {
   readonly deadline: number;
+  /** Settles at the deadline. */
+  readonly late: Promise<undefined>;
   answers: number;
   timeouts: number;
 }
@@ -86,13 +88,24 @@ export class Resolver {
 
   constructor(private readonly options: ResolverOptions) {}
 
-  /** Runs what asks for one request. From its deadline on, `dns-timeout` from now, every lookup fails. */
-  async ask<Result>(use: (lookup: Lookup) => Promise<Result>): Promise<Result> {
-    const deadline = performance.now() + this.options.timeoutMs;
-    const tally: Tally = { deadline, answers: 0, timeouts: 0 };
+  /**
+   * Runs what asks for one request. From its deadline on, `dns-timeout` from now, every lookup fails; the signal tells
+   * when that is.
+   */
+  async ask<Result>(
+    use: (lookup: Lookup, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    const { timeoutMs } = this.options;
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), timeoutMs);
+    const late = new Promise<undefined>((resolve) =>
+      abort.signal.addEventListener("abort", () => resolve(undefined), { once: true })
+    );
+    const tally: Tally = { deadline: performance.now() + timeoutMs, late, answers: 0, timeouts: 0 };
     try {
-      return await use((name, type) => this.#lookup(name, type, tally));
+      return await use((name, type) => this.#lookup(name, type, tally), abort.signal);
     } finally {
+      clearTimeout(timer);
       if (tally.answers === 0 && tally.timeouts > 0 && !this.#closed) {
         const now = performance.now();
         this.#follow(this.#outage.unanswered(now), now);
@@ -133,7 +146,7 @@ export class Resolver {
     if (this.#silentDomains.get(domain, now / 1000)) return undefined;
     const flight = this.#flights.get(key) ?? this.#takeOff(key, question, domain);
     flight.latest = Math.max(flight.latest, tally.deadline);
-    const answer = await within(flight.answer, tally.deadline - now);
+    const answer = await Promise.race([flight.answer, tally.late]);
     if (answer === undefined) tally.timeouts++;
     else tally.answers++;
     return answer;
@@ -206,16 +219,4 @@ export class Resolver {
 /** The registrable domain, or of a suffix itself, which has none, the name. */
 function domainOf(name: string): string {
   return registrableDomain(name) ?? name;
-}
-
-/** What a promise gives, or undefined after so long. */
-async function within<Value>(
-  promise: Promise<Value>,
-  milliseconds: number,
-): Promise<Value | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), milliseconds);
-  });
-  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -2,8 +2,8 @@
  * Greylisting itself: what to answer, and what to write, given all that is known of a request and the time.
  * Pure; doc/design.md tells the same in words.
  *
- * A client has one identity or two (the name that says who it is, and its address). Records of senders (S)
- * and triplets (T) stand under each; those of 0.1.0 (N) under its own keys.
+ * A client has one identity or two (the name that says who it is, and its address), and the domain that vouches for
+ * it, if one does. Records of senders (S) and triplets (T) stand under each; those of 0.1.0 (N) under its own keys.
  *
  * 1. A sender that has passed (S), a domain (D), a client (C), a network in the auto-whitelist of 0.1.0:
  *    pass. Its use is written down once an hour at most: every S that was found, or else what let it pass.
@@ -17,69 +17,39 @@
  *    the client and for the sender's domain.
  * 6. Otherwise it is new: a waiting T under every identity; defer.
  *
+ * - Where a domain vouches for the client its waiting triplets say so: when the mail comes back, and passes for its own
+ *   sake, DNS is not asked, and S has to be written under the domain, too.
  * - The first attempt is kept as the next whole second, and compared with the time as it is: nobody is let
  *   through early.
  * - A first attempt in the future (clocks of several servers differ, and are set back) counts as now, and
  *   is written down as now: otherwise the mail would be held until that time has come.
  */
-import type {
-  ClientRecord,
-  CorrespondentRecord,
-  DomainRecord,
-  SenderRecord,
-  TripletRecord,
-} from "./records.ts";
-import type { ReleaseClient, ReleaseTriplet } from "./release.ts";
 import {
-  afterEvent,
-  afterSender,
-  type ClientEvent,
+  type Change,
+  countedForClient,
+  countedForDomain,
+  type Earnings,
+  isVouched,
+  type Known,
+  remembered,
+  renewed,
+  type Rules,
+  takenAway,
+  vouchedFor,
+  waiting,
+  waits,
+} from "./knowledge.ts";
+import type { TripletRecord } from "./records.ts";
+import type { ReleaseTriplet } from "./release.ts";
+import {
   clientIsTrusted,
   counts,
   domainIsTrusted,
   isAhead,
-  type TrustRules,
   usedAt,
   wantsRenewal,
   wholeSeconds,
 } from "./trust.ts";
-
-/** The times that decide, in seconds, and what trust is earned with. */
-export interface Rules extends TrustRules {
-  readonly delaySeconds: number;
-  readonly retryWindowSeconds: number;
-}
-
-/** What the store has. `senders` and `triplets` hold one record for each identity. */
-export interface Known {
-  readonly senders: readonly (SenderRecord | undefined)[];
-  readonly triplets: readonly (TripletRecord | undefined)[];
-  readonly domain: DomainRecord | undefined;
-  /** Undefined: out of reach, or not to be asked; which is not the same as having none. */
-  readonly client: { readonly record: ClientRecord | undefined } | undefined;
-  /** Undefined also where it must not count (policy.ts). */
-  readonly correspondent: CorrespondentRecord | undefined;
-  readonly releaseTriplet: ReleaseTriplet | undefined;
-  readonly releaseClient: ReleaseClient | undefined;
-}
-
-/** What this request can earn. What it cannot earn was not asked for either. */
-export interface Earnings {
-  readonly sender: boolean;
-  /** The hash of the sender, to count for its domain; undefined: it does not. */
-  readonly domainSender: string | undefined;
-}
-
-/** A record to write, or (undefined) to take away. `identity` is an index into the identities. */
-export type Change =
-  | { readonly kind: "sender"; readonly identity: number; readonly record: SenderRecord }
-  | {
-    readonly kind: "triplet";
-    readonly identity: number;
-    readonly record: TripletRecord | undefined;
-  }
-  | { readonly kind: "domain"; readonly record: DomainRecord }
-  | { readonly kind: "client"; readonly record: ClientRecord };
 
 export type PassReason =
   | "sender AWL"
@@ -101,6 +71,8 @@ export type Decision =
     readonly reason: PassReason;
     /** Whole seconds since the first attempt, when it has waited. */
     readonly waited?: number;
+    /** It passes for the first time, and a domain vouched for it when it waited: S belongs under that, too, and D. */
+    readonly vouched?: boolean;
     readonly changes: readonly Change[];
   };
 
@@ -133,13 +105,18 @@ export function decide(known: Known, earns: Earnings, now: number, rules: Rules)
   if (first === undefined) return defer("new", known, now, rules);
   if (isAhead(first, now)) return defer("early-retry", known, now, rules);
   const missing = missingSeconds(first, now, rules);
-  if (missing > 0) return { verdict: "defer", reason: "early-retry", missing, changes: [] };
+  if (missing > 0) {
+    const changes = known.vouched ? vouchedFor(first, known, now, rules) : [];
+    return { verdict: "defer", reason: "early-retry", missing, changes };
+  }
   const changes = [
     ...remembered(first, known, earns, now, rules),
     ...countedForClient("returned", known, now, rules),
     ...countedForDomain(known, earns, now, rules),
   ];
-  return { verdict: "pass", reason: "triplet found", waited: waitedSince(first, now), changes };
+  const vouched = triplets.some((triplet) => isVouched(triplet, now, rules));
+  const waited = waitedSince(first, now);
+  return { verdict: "pass", reason: "triplet found", waited, vouched, changes };
 }
 
 /** What lets the mail pass whatever its triplet is: the reason, and how its use is written down. */
@@ -197,11 +174,7 @@ function passTrusted(
 /** A new triplet, or one from the future: it begins to wait now. */
 function defer(reason: "new" | "early-retry", known: Known, now: number, rules: Rules): Decision {
   const first = wholeSeconds(now), missing = missingSeconds(first, now, rules);
-  // A store may drop a record a moment after its time to live began: hence one second more.
-  const until = first + rules.retryWindowSeconds + 1;
-  const changes = known.triplets.map((_, identity): Change => {
-    return { kind: "triplet", identity, record: { state: "waiting", first, until } };
-  });
+  const changes = known.triplets.map((_, identity) => waiting(identity, first, known, rules));
   const counted = reason === "new" ? countedForClient("tried", known, now, rules) : [];
   return {
     verdict: "defer",
@@ -218,8 +191,7 @@ function firstAttempt(
   rules: Rules,
 ): number | undefined {
   const firsts = triplets.flatMap((triplet) => {
-    const waits = triplet?.state === "waiting" && now - triplet.first <= rules.retryWindowSeconds;
-    return waits ? [triplet.first] : [];
+    return waits(triplet, now, rules) ? [triplet.first] : [];
   });
   return firsts.length === 0 ? undefined : Math.min(...firsts);
 }
@@ -233,60 +205,4 @@ function missingSeconds(first: number, now: number, rules: Rules): number {
 /** Whole seconds since the first attempt, which is stored rounded up. */
 function waitedSince(first: number, now: number): number {
   return Math.max(0, Math.floor(now - first));
-}
-
-/** Writes down the use of records that let a mail pass; those found, and once an hour at most. */
-function renewed<Kind extends "sender" | "triplet">(
-  kind: Kind,
-  records: readonly ({ readonly first: number; readonly seen: number } | undefined)[],
-  now: number,
-  rules: Rules,
-): Change[] {
-  return records.flatMap((record, identity): Change[] => {
-    if (record === undefined || !wantsRenewal(record.seen, now)) return [];
-    const { first } = record, use = usedAt(now, rules.maxAgeSeconds);
-    return kind === "sender"
-      ? [{ kind: "sender", identity, record: { first, ...use } }]
-      : [{ kind: "triplet", identity, record: { state: "passed", first, ...use } }];
-  });
-}
-
-/** Remembers that a mail first tried at `first` has passed: by its sender, or else by its triplet. */
-function remembered(
-  first: number,
-  known: Known,
-  earns: Earnings,
-  now: number,
-  rules: Rules,
-): Change[] {
-  const use = usedAt(now, rules.maxAgeSeconds);
-  const changes = known.triplets.map((_, identity): Change =>
-    earns.sender
-      ? { kind: "sender", identity, record: { first, ...use } }
-      : { kind: "triplet", identity, record: { state: "passed", first, ...use } }
-  );
-  return earns.sender ? [...changes, ...takenAway(known)] : changes;
-}
-
-/** Takes the waiting triplets away. */
-function takenAway(known: Known): Change[] {
-  return known.triplets.flatMap((triplet, identity): Change[] =>
-    triplet?.state === "waiting" ? [{ kind: "triplet", identity, record: undefined }] : []
-  );
-}
-
-function countedForClient(
-  event: ClientEvent,
-  known: Known,
-  now: number,
-  rules: Rules,
-): Change[] {
-  const record = known.client && afterEvent(known.client.record, event, now, rules);
-  return record === undefined ? [] : [{ kind: "client", record }];
-}
-
-function countedForDomain(known: Known, earns: Earnings, now: number, rules: Rules): Change[] {
-  if (earns.domainSender === undefined) return [];
-  const record = afterSender(known.domain, earns.domainSender, now, rules);
-  return record === undefined ? [] : [{ kind: "domain", record }];
 }

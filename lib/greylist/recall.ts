@@ -11,7 +11,7 @@
  */
 import type { RecordKeys } from "../identity/record_keys.ts";
 import type { Copy, Deadline, Store } from "../stores/store.ts";
-import type { Change } from "./decide.ts";
+
 import {
   type Entry,
   type Kind,
@@ -19,6 +19,7 @@ import {
   readEntry,
   type Told as Reading,
 } from "./entries.ts";
+import type { Change } from "./knowledge.ts";
 import type { Times } from "./merge.ts";
 import {
   kinds,
@@ -42,8 +43,22 @@ export interface Wanted extends Omit<RecordKeys, "senders" | "client" | "senderH
   readonly senders: readonly string[] | undefined;
   readonly client: string | undefined;
   readonly correspondent: string | undefined;
-  readonly releaseTriplet: string;
+  readonly releaseTriplet: string | undefined;
   readonly releaseClient: string | undefined;
+}
+
+/** What is read of a domain that vouches for the client, in a second round trip. */
+export type WantedOfDomain = Pick<Wanted, "senders" | "triplets" | "domain" | "correspondent">;
+
+/** A request's keys with those of the domain, whose own record of domains (D) takes the place of the other. */
+export function withDomain(wanted: Wanted, domain: WantedOfDomain): Wanted {
+  return {
+    ...wanted,
+    senders: wanted.senders && [...wanted.senders, ...domain.senders ?? []],
+    triplets: [...wanted.triplets, ...domain.triplets],
+    domain: domain.domain,
+    correspondent: wanted.correspondent ?? domain.correspondent,
+  };
 }
 
 export interface Recall {
@@ -51,6 +66,12 @@ export interface Recall {
   read(wanted: Wanted, deadline: Deadline): Promise<Recollection>;
   /** The same with what copies know that were not asked before, if there are any. */
   readRest(read: Recollection, times: Times, deadline: Deadline): Promise<Recollection>;
+  /** What was read, with what there is of the domain. Rejects as `read`. */
+  readDomain(
+    wanted: WantedOfDomain,
+    before: Recollection,
+    deadline: Deadline,
+  ): Promise<Recollection>;
   /**
    * Writes what was decided, and to copies that lacked something what the others had of it. What a deferral
    * depends on is a triplet that waits: rejects with a StoreError when none of those could be written, because
@@ -73,6 +94,7 @@ export interface Told extends Reading {
 export function createRecall(store: Store, told: Told): Recall {
   return {
     read,
+    readDomain,
     readRest: (before, times, deadline) => withOthers(before, times, deadline, told),
     write,
   };
@@ -108,6 +130,23 @@ export function createRecall(store: Store, told: Told): Recall {
       correspondent,
       releaseTriplet,
       releaseClient,
+    });
+  }
+
+  async function readDomain(
+    wanted: WantedOfDomain,
+    { entries: before }: Recollection,
+    deadline: Deadline,
+  ): Promise<Recollection> {
+    const elsewhere = { client: undefined, releaseTriplet: undefined, releaseClient: undefined };
+    const { entries: found } = await read({ ...wanted, ...elsewhere }, deadline);
+    return recollection({
+      ...before,
+      senders: [...before.senders, ...found.senders],
+      triplets: [...before.triplets, ...found.triplets],
+      domain: found.domain,
+      correspondent: before.correspondent ?? found.correspondent,
+      vouched: true,
     });
   }
 

@@ -3,8 +3,8 @@
  * and which of them lack something.
  */
 import type { Copy, Deadline } from "../stores/store.ts";
-import type { Change, Known } from "./decide.ts";
 import { type Entry, hasOthers, type Kind, readOthers, type Told } from "./entries.ts";
+import type { Change, Known } from "./knowledge.ts";
 import {
   mergeClients,
   mergeCorrespondents,
@@ -53,6 +53,8 @@ export interface Entries {
   readonly correspondent: Entry<CorrespondentRecord> | undefined;
   readonly releaseTriplet: Entry<ReleaseTriplet> | undefined;
   readonly releaseClient: Entry<ReleaseClient> | undefined;
+  /** Whether the last of the identities is a domain that vouches for the client. */
+  readonly vouched?: boolean;
 }
 
 export interface Recollection {
@@ -72,7 +74,7 @@ export function recollection(entries: Entries): Recollection {
     releaseTriplet: releaseTriplet?.record,
     releaseClient: releaseClient?.record,
   };
-  return { known, entries };
+  return { known: entries.vouched ? { ...known, vouched: true } : known, entries };
 }
 
 /**
@@ -85,7 +87,7 @@ export async function withOthers(
   deadline: Deadline,
   told: Told,
 ): Promise<Recollection> {
-  const { senders, triplets, ...single } = before.entries;
+  const { senders, triplets, vouched = false, ...single } = before.entries;
   const everything = [...senders, ...triplets, ...Object.values(single)];
   if (!everything.some((entry) => entry !== undefined && hasOthers(entry))) return before;
   const rest = <Record>(entry: Entry<Record>, kind: Kind<Record>) =>
@@ -108,6 +110,7 @@ export async function withOthers(
     correspondent: entries[4],
     releaseTriplet: entries[5],
     releaseClient: entries[6],
+    vouched,
   });
 }
 

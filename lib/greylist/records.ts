@@ -4,7 +4,7 @@
  * | record | of | form |
  * |---|---|---|
  * | sender (S) | a client's identity, a sender | `s1 FIRST SEEN UNTIL` |
- * | triplet (T) | a client's identity, a sender, a recipient | `t1 w FIRST UNTIL`, `t1 p FIRST SEEN UNTIL` |
+ * | triplet (T) | a client's identity, a sender, a recipient | `t1 w FIRST UNTIL`, `t1 v FIRST UNTIL`, `t1 p FIRST SEEN UNTIL` |
  * | client (C) | a client's whole address | `c1 TRIED RETURNED HALVED PASSES SEEN UNTIL` |
  * | domain (D) | a scope, a sender's domain | `d1 SEEN UNTIL SENDER,SENDER…`, `d1 SEEN UNTIL passed` |
  * | correspondent (W) | an address outside, one of ours | `w1 SEEN UNTIL` |
@@ -27,7 +27,13 @@ export interface SenderRecord {
 
 /** A triplet that waits, or, where no sender's record can be earned, has passed. */
 export type TripletRecord =
-  | { readonly state: "waiting"; readonly first: number; readonly until: number }
+  | {
+    readonly state: "waiting";
+    readonly first: number;
+    readonly until: number;
+    /** The sender's domain vouched for the client when it was written, and has one like it under its own name. */
+    readonly vouched?: true;
+  }
   | {
     readonly state: "passed";
     readonly first: number;
@@ -75,17 +81,17 @@ export function decodeSender(text: string): SenderRecord | undefined {
 export function encodeTriplet(record: TripletRecord): string {
   const { first, until } = record;
   return record.state === "waiting"
-    ? `t1 w ${first} ${until}`
+    ? `t1 ${record.vouched ? "v" : "w"} ${first} ${until}`
     : `t1 p ${first} ${record.seen} ${until}`;
 }
 
 export function decodeTriplet(text: string): TripletRecord | undefined {
   const [, state, first, seen, until] =
-    /^t1 ([wp]) (\d{1,12})( \d{1,12})? (\d{1,12}) *$/.exec(text) ?? [];
+    /^t1 ([wvp]) (\d{1,12})( \d{1,12})? (\d{1,12}) *$/.exec(text) ?? [];
   if (first === undefined || (state === "p") !== (seen !== undefined)) return undefined;
   const times = { first: Number(first), until: Number(until) };
   return seen === undefined
-    ? { state: "waiting", ...times }
+    ? { state: "waiting", ...times, ...(state === "v" ? { vouched: true } : {}) }
     : { state: "passed", ...times, seen: Number(seen) };
 }
 

@@ -11,9 +11,12 @@
  * - A sender's domain earns its place where its own mailers send from: at a name whose registrable domain is
  *   the sender's; elsewhere at the whole address, because two mails of a free-mail domain that a hosting
  *   provider's customer forwarded must not open the provider to everybody who forges that domain.
+ * - A domain that vouches for the client by SPF is an identity of its own, `spf:firma.example`, apart from any group
+ *   of hosts of that name; the sender's domain earns its place there.
  * - The keys of 0.1.0 are computed as it did, whatever the settings say.
  */
 import { type Client, domainScope, identifyClient } from "./client.ts";
+import { canonicalDomain } from "./domain.ts";
 import { keysWith } from "./keys.ts";
 import { type RecordKeys, recordKeysWith } from "./record_keys.ts";
 import { normalizeRecipientBy } from "./recipient.ts";
@@ -24,6 +27,7 @@ import {
   type IdentifyBy,
   normalizeSender,
   type Prefixes,
+  splitAddress,
   tripletMaterial,
 } from "./triplet.ts";
 
@@ -57,9 +61,16 @@ export interface Subject {
   readonly earns: boolean;
   /** Whether the sender can be. */
   readonly senderEarns: boolean;
+  /** The keys of what stands under the domain that vouches for the client, in place of its own identities. */
+  keysUnder(domain: string): DomainKeys;
+  /** The sender's own domain, which alone could; undefined where it has none. */
+  readonly senderDomain: string | undefined;
   /** Whether the client's verified name says who it is: no provider's, nor of an address that many may share. */
   readonly isNamed: boolean;
 }
+
+/** As RecordKeys has them. */
+export type DomainKeys = Pick<RecordKeys, "senders" | "triplets" | "domain">;
 
 /** Gives the subject of a request; undefined when its client has no address. */
 export type SubjectOf = (attributes: Attributes) => Subject | undefined;
@@ -79,16 +90,25 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
     const isNull = bySender && from === "";
     const domain = bySender ? senderDomain(sender) : undefined;
     const earns = !client.isPrivate;
+    const parties = {
+      address: client.addressIdentity,
+      sender: from,
+      recipient: to,
+      place: bySender ? domain ?? "" : to,
+    };
     return {
       client,
       keys: recordKeys({
+        ...parties,
         identities: identitiesOf(client, network, isNull),
-        address: client.addressIdentity,
-        sender: from,
-        recipient: to,
-        place: bySender ? domain ?? "" : to,
         scope: domain === undefined ? undefined : scopeOf(client, domain),
       }),
+      keysUnder(vouching) {
+        const identity = `spf:${vouching}`;
+        const scope = domain === undefined ? undefined : identity;
+        return recordKeys({ ...parties, identities: [identity], scope });
+      },
+      senderDomain: vouchingDomainOf(sender),
       releaseTriplet: releaseKey(tripletMaterial(network, sender, recipient, identifyBy)),
       releaseClient: releaseKey(clientMaterial(network)),
       earns,
@@ -117,4 +137,10 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
   function scopeOf(client: Client, domain: string): string {
     return byNetwork ? client.addressIdentity : domainScope(client, domain);
   }
+}
+
+/** The domain whose SPF speaks for a sender's mail (RFC 7208 section 4.1). */
+function vouchingDomainOf(sender: string): string | undefined {
+  const domain = canonicalDomain(splitAddress(sender).domain.slice(1));
+  return domain === "" ? undefined : domain;
 }

@@ -21,6 +21,11 @@ export interface Rule {
   readonly text: string;
 }
 
+/** Where an entry is, for the log. */
+export function placeOf({ file, line }: Rule): string {
+  return `${file}:${line}`;
+}
+
 const BYTE_ORDER_MARK = "\xef\xbb\xbf";
 
 /** The lines of a list's files, numbered through from 0: that number is a line's place. */

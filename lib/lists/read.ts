@@ -15,6 +15,8 @@ export interface Lists {
   readonly clients: ClientList;
   /** Senders that are never greylisted. */
   readonly senders: SenderList;
+  /** Senders that are never greylisted where SPF passes their mail. */
+  readonly sendersBySpf: SenderList;
   /** Recipients that are never greylisted. */
   readonly recipients: RecipientList;
   /** The only recipients that are greylisted; undefined: all. */
@@ -28,6 +30,7 @@ export interface ListSettings {
   readonly recipientDelimiter: string;
   readonly whitelistClients: readonly ListFile[];
   readonly whitelistSenders: readonly ListFile[];
+  readonly whitelistSendersSpf: readonly ListFile[];
   readonly whitelistRecipients: readonly ListFile[];
   readonly greylistRecipients: readonly ListFile[];
   readonly autoWhitelistExcept: readonly ListFile[];
@@ -59,6 +62,7 @@ export async function readLists(config: ListSettings, files: ListFiles): Promise
   const lists: Lists = {
     clients: await read(config.whitelistClients, readClientList),
     senders: await read(config.whitelistSenders, readSenderList),
+    sendersBySpf: await read(config.whitelistSendersSpf, readSenderList),
     recipients: await read(config.whitelistRecipients, recipientList),
     greylisted: config.greylistRecipients.length === 0
       ? undefined
@@ -73,6 +77,7 @@ export function listFiles(config: ListSettings): readonly string[] {
   return [
     config.whitelistClients,
     config.whitelistSenders,
+    config.whitelistSendersSpf,
     config.whitelistRecipients,
     config.greylistRecipients,
     config.autoWhitelistExcept,

@@ -19,7 +19,7 @@ export interface DecisionRecord {
   /** Seconds from the first attempt to the accepted one. */
   readonly delaySeconds?: number | undefined;
   readonly request: PolicyRequest;
-  /** The file and line of the list's entry that decided. */
+  /** The list's entry that decided: its file and line, or its zone in DNS. */
   readonly entry?: string | undefined;
   /** Why its client is suspicious, when only such clients wait. */
   readonly suspicion?: string | undefined;

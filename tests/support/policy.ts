@@ -52,6 +52,7 @@ export const policyOptions: PolicyOptions = {
   lists: {
     clients: clientList(""),
     senders: senderList(""),
+    sendersBySpf: senderList(""),
     recipients: recipientList(""),
     greylisted: undefined,
     neverAutoWhitelisted: clientList(""),

@@ -1,0 +1,209 @@
+/**
+ * What becomes of a request that no list decides: by what is remembered, by the rules, and, before somebody has to
+ * wait, by DNS.
+ *
+ * 1. What is known is read in one round trip, and decide.ts decides; if the mail would wait, and the store has other
+ *    copies, once more with what they know.
+ * 2. If the mail would be deferred, DNS is asked, if it is to be (inquiry.ts). Who passes by that earns nothing.
+ * 3. Where the sender's domain vouches for the client, what stands under the domain is read, too, and it is decided
+ *    again. Of a mail that passes for the first time the waiting triplet says whether it did: DNS is not asked again.
+ * 4. What was decided is written.
+ *
+ * store-timeout is for all that is waited for the store; what DNS takes does not count.
+ */
+import type { Dns } from "../dns/open.ts";
+import type { Correspondents } from "../identity/correspondents.ts";
+import type { Subject, SubjectOf } from "../identity/subject.ts";
+import type { Lists } from "../lists/read.ts";
+import type { Log } from "../log/log.ts";
+import type { PolicyRequest } from "../protocol/codec.ts";
+import type { Store } from "../stores/store.ts";
+import { decide, type Decision } from "./decide.ts";
+import { createInquiry, type InquiryOptions, type Outcome } from "./inquiry.ts";
+import type { Known, Rules } from "./knowledge.ts";
+import { createRecall, type Wanted, type WantedOfDomain, withDomain } from "./recall.ts";
+import type { Recollection } from "./recollection.ts";
+
+export interface JudgeOptions {
+  readonly rules: Rules;
+  /** Whether a sender that has passed once passes for every recipient. */
+  readonly senders: boolean;
+  readonly lists: Lists;
+  readonly subjectOf: SubjectOf;
+  /** Undefined: whom our users write to is neither learned nor asked for. */
+  readonly correspondents: Correspondents | undefined;
+  /** What is asked before somebody has to wait. */
+  readonly inquiry: Omit<InquiryOptions, "senders">;
+  readonly storeTimeoutMilliseconds: number;
+  readonly hostname: string;
+}
+
+export interface JudgeParts {
+  readonly store: Store;
+  readonly log: Log;
+  /** Undefined: DNS is not asked. */
+  readonly dns?: Dns | undefined;
+}
+
+/** What was found out about a request that greylisting has a say in. */
+export interface Finding {
+  readonly verdict: "defer" | "pass";
+  readonly reason: string;
+  /** Seconds until a retry passes; for the text of a deferral. */
+  readonly missing?: number;
+  /** Seconds since the first attempt, when this is the first to pass. */
+  readonly waited?: number;
+  /** The list's entry that decided: its file and line, or its zone. */
+  readonly entry?: string;
+  /** Why the client is suspicious, when only such clients wait. */
+  readonly suspicion?: string | undefined;
+  /** Identifies the triplet in the log, when the store was asked. */
+  readonly id?: string;
+  /** What is wrong with the store. */
+  readonly problem?: string;
+}
+
+/** How much of the store timeout is left for writing when other copies are asked. */
+const shareForWriting = 1 / 4;
+
+/** Judges a request at `now` (UNIX seconds, with their fraction). Rejects when the store fails. */
+export type Judge = (request: PolicyRequest, now: number) => Promise<Finding>;
+
+export function createJudge(options: JudgeOptions, parts: JudgeParts): Judge {
+  const { lists, rules } = options;
+  const { store, log } = parts;
+  const recall = createRecall(store, log);
+  const inquire = createInquiry({ ...options.inquiry, senders: lists.sendersBySpf }, parts.dns);
+
+  return async (request, now) => {
+    const subject = options.subjectOf({
+      ...clientOf(request),
+      sender: request.get("sender") ?? "",
+      recipient: request.get("recipient") ?? "",
+    });
+    if (subject === undefined) return { verdict: "pass", reason: "client address unknown" };
+    const { keys } = subject;
+    const asked = wantedOf(request, subject);
+    let { wanted } = asked;
+    let deadline = performance.now() + options.storeTimeoutMilliseconds;
+    const decideOn = ({ known }: Recollection) => decide(known, asked.earns, now, rules);
+    let read = await recall.read(wanted, deadline), decision = decideOn(read);
+    const askOtherCopies = async () => {
+      if (!needsAllCopies(decision)) return;
+      const until = deadline - options.storeTimeoutMilliseconds * shareForWriting;
+      read = await recall.readRest(read, { now, ...rules }, until);
+      decision = decideOn(read);
+    };
+    await askOtherCopies();
+    let vouching = decision.verdict === "pass" && decision.vouched
+      ? subject.senderDomain
+      : undefined;
+    let suspicion: string | undefined;
+    if (decision.verdict === "defer") {
+      const began = performance.now();
+      const outcome = await inquireInto(request, subject);
+      deadline += performance.now() - began;
+      if (outcome?.verdict === "pass") return { ...outcome, id: keys.id };
+      ({ vouching, suspicion } = outcome ?? {});
+    }
+    if (vouching !== undefined) {
+      const ofDomain = asked.under(vouching);
+      read = await recall.readDomain(ofDomain, read, deadline);
+      wanted = withDomain(wanted, ofDomain);
+      decision = decideOn(read);
+      await askOtherCopies();
+    }
+    await recall.write(decision.changes, read, wanted, now, deadline);
+    if (decision.verdict === "pass") tellOfClient(decision, read.known, request);
+    return { ...findingOf(decision), suspicion, id: keys.id };
+  };
+
+  /** What is to be read of a request, and of a domain that vouches for its client; and what it can earn. */
+  function wantedOf(request: PolicyRequest, subject: Subject) {
+    const { keys } = subject;
+    const earns = lists.neverAutoWhitelisted.match(clientOf(request)) === undefined;
+    const sender = earns && options.senders && subject.senderEarns;
+    const domain = earns && subject.earns && rules.domainSenders > 0;
+    const clientEarns = earns && rules.clientPasses > 0;
+    const pair = options.correspondents?.pairKey(
+      request.get("sender") ?? "",
+      request.get("recipient") ?? "",
+    );
+    const wanted: Wanted = {
+      senders: sender ? keys.senders : undefined,
+      triplets: keys.triplets,
+      domain: domain ? keys.domain : undefined,
+      client: clientEarns && subject.earns ? keys.client : undefined,
+      // Whoever has an address book can forge a pair: it counts only where something tells that this is no bot.
+      correspondent: subject.isNamed ? pair : undefined,
+      releaseTriplet: subject.releaseTriplet,
+      releaseClient: clientEarns ? subject.releaseClient : undefined,
+    };
+    const under = (vouching: string): WantedOfDomain => {
+      const { senders, triplets, domain: scope } = subject.keysUnder(vouching);
+      return {
+        senders: sender ? senders : undefined,
+        triplets,
+        domain: domain ? scope : undefined,
+        correspondent: subject.isNamed ? undefined : pair,
+      };
+    };
+    const domainSender = wanted.domain === undefined ? undefined : keys.senderHash;
+    return { wanted, under, earns: { sender, domainSender } };
+  }
+
+  /** What DNS says of a client whose mail would be deferred; a bug there is no information. */
+  async function inquireInto(
+    request: PolicyRequest,
+    { client }: Subject,
+  ): Promise<Outcome | undefined> {
+    try {
+      return await inquire?.({
+        client,
+        address: request.get("client_address") ?? "",
+        helo: request.get("helo_name"),
+        sender: request.get("sender") ?? "",
+        recipient: request.get("recipient") ?? "",
+        serverAddress: request.get("server_address") ?? "",
+        hostname: options.hostname,
+      });
+    } catch (error) {
+      log.internalError(error);
+      return undefined;
+    }
+  }
+
+  /** Tells when the client has just earned its place. */
+  function tellOfClient({ changes }: Decision, known: Known, request: PolicyRequest): void {
+    for (const change of changes) {
+      if (change.kind !== "client" || change.record.passes !== rules.clientPasses) continue;
+      if (known.client?.record?.passes !== change.record.passes) log.clientEarnedWhitelist(request);
+    }
+  }
+}
+
+/**
+ * Whether what one copy says is not enough: before a mail waits, and before a count that is written to all
+ * copies goes on from what one of them has.
+ */
+function needsAllCopies({ verdict, changes }: Decision): boolean {
+  return verdict === "defer" ||
+    changes.some(({ kind }) => kind === "client" || kind === "domain");
+}
+
+function findingOf(decision: Decision): Finding {
+  if (decision.verdict === "defer") {
+    const { verdict, missing } = decision;
+    const reason = decision.reason === "new" ? "new" : `early-retry (${missing}s missing)`;
+    return { verdict, reason, missing };
+  }
+  const { verdict, reason, waited } = decision;
+  return { verdict, reason, ...(waited === undefined ? {} : { waited }) };
+}
+
+export function clientOf(request: PolicyRequest): { name: string; address: string } {
+  return {
+    name: request.get("client_name") ?? "",
+    address: request.get("client_address") ?? "",
+  };
+}
