@@ -9,7 +9,7 @@ import {
   questionOf,
   type QuestionType,
 } from "../../lib/dns/message.ts";
-import { answerTo, nameBytes, record } from "../support/dns.ts";
+import { answerTo, nameBytes, record } from "../support/udp_name_server.ts";
 
 const A = 1, NS = 2, CNAME = 5, SOA = 6, MX = 15, TXT = 16;
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DnsLists } from "../../lib/dns/lists.ts";
 import { parseAllowZone, parseBlockZone, type Zone } from "../../lib/dns/zones.ts";
-import { startDnsmasq, startUdpServer } from "../support/dns.ts";
+import { startDnsServer } from "../support/dns_server.ts";
+import { startUdpServer } from "../support/udp_name_server.ts";
 import type { Cleanup } from "../support/process.ts";
 import { openResolver } from "../support/resolver.ts";
 
@@ -23,13 +24,15 @@ function openLists(t: Cleanup, server: string) {
 }
 
 test("the first list that has the client is found, by its code", async (t) => {
-  const dns = await startDnsmasq(t, [
-    "--local=/example/",
-    "--host-record=1.2.0.192.good.example,127.0.5.2",
-    "--host-record=1.2.0.192.bl.example,127.0.0.4",
-    `--host-record=${"0.".repeat(24)}8.b.d.0.1.0.0.2.bl.example,127.0.0.2`,
-    "--host-record=1.0.0.10.bl.example,127.0.0.2",
-  ]);
+  const dns = await startDnsServer(t, [], {
+    args: [
+      "--local=/example/",
+      "--host-record=1.2.0.192.good.example,127.0.5.2",
+      "--host-record=1.2.0.192.bl.example,127.0.0.4",
+      `--host-record=${"0.".repeat(24)}8.b.d.0.1.0.0.2.bl.example,127.0.0.2`,
+      "--host-record=1.0.0.10.bl.example,127.0.0.2",
+    ],
+  });
   const { find, told } = openLists(t, dns.server);
   const good = parseAllowZone("good.example>=1"), better = parseAllowZone("good.example>=3");
   const bad = parseBlockZone("bl.example"), two = parseBlockZone("bl.example=127.0.0.2");
@@ -44,11 +47,13 @@ test("the first list that has the client is found, by its code", async (t) => {
 });
 
 test("a list that answers what it cannot mean is told once an hour, and lists nobody", async (t) => {
-  const dns = await startDnsmasq(t, [
-    "--host-record=1.2.0.192.good.example,127.0.0.255",
-    "--address=/parked.example/192.0.2.80",
-    "--host-record=1.2.0.192.bl.example,127.255.255.254",
-  ]);
+  const dns = await startDnsServer(t, [], {
+    args: [
+      "--host-record=1.2.0.192.good.example,127.0.0.255",
+      "--address=/parked.example/192.0.2.80",
+      "--host-record=1.2.0.192.bl.example,127.255.255.254",
+    ],
+  });
   const { find, told, pass } = openLists(t, dns.server);
   const zones = [
     parseAllowZone("good.example"),

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { DnsLists } from "../../lib/dns/lists.ts";
 import { parseAllowZone, parseBlockZone } from "../../lib/dns/zones.ts";
 import type { InquiryOptions } from "../../lib/greylist/inquiry.ts";
-import { startDnsmasq, startUdpServer } from "../support/dns.ts";
+import { startDnsServer } from "../support/dns_server.ts";
+import { startUdpServer } from "../support/udp_name_server.ts";
 import { recordingStore } from "../support/recording_store.ts";
 import type { PolicyOptions } from "../../lib/greylist/policy.ts";
 import { request, scene } from "../support/policy.ts";
@@ -45,7 +46,7 @@ const listed = { client_name: "mx.spam.example", client_address: "192.0.2.2" };
 const server = { client_name: "mx.firma.example", client_address: "192.0.2.3" };
 
 test("a client that DNSWL knows does not wait, and earns nothing by that", async (t) => {
-  const dns = await startDnsmasq(t, zone);
+  const dns = await startDnsServer(t, [], { args: zone });
   const goodLists = [parseAllowZone("good.example>=1")];
   const { ask, written } = asking(t, dns.server, { goodLists });
   assert.equal(await ask(customer), "dunno: pass DNSWL");
@@ -55,7 +56,7 @@ test("a client that DNSWL knows does not wait, and earns nothing by that", async
 });
 
 test("with too little trust, or no DNS to ask, it waits as others do", async (t) => {
-  const dns = await startDnsmasq(t, zone);
+  const dns = await startDnsServer(t, [], { args: zone });
   const goodLists = [parseAllowZone("good.example>=3")];
   assert.equal(await asking(t, dns.server, { goodLists }).ask(customer), "defer: greylist new");
   dns.freeze();
@@ -64,7 +65,7 @@ test("with too little trust, or no DNS to ask, it waits as others do", async (t)
 });
 
 test("only the suspicious wait: by name, by HELO, by a DNSBL; and the log says why", async (t) => {
-  const dns = await startDnsmasq(t, zone);
+  const dns = await startDnsServer(t, [], { args: zone });
   const badLists = [parseBlockZone("bad.example=127.0.0.[4..11]")];
   const { ask, events, written } = asking(t, dns.server, { onlySuspicious: true, badLists });
   const suspicion = () => (events.at(-1)?.[1] as { suspicion?: string }).suspicion;
@@ -87,7 +88,7 @@ test("only the suspicious wait: by name, by HELO, by a DNSBL; and the log says w
 });
 
 test("the suspicious wait once, and are known then, whatever a list says", async (t) => {
-  const dns = await startDnsmasq(t, zone);
+  const dns = await startDnsServer(t, [], { args: zone });
   const { ask, clock } = asking(t, dns.server, {
     onlySuspicious: true,
     badLists: [parseBlockZone("bad.example")],
@@ -114,7 +115,7 @@ test("DNS is asked only about mail that would wait, and not about whom it could 
 });
 
 test("a DNSBL that does not answer makes nobody suspicious", async (t) => {
-  const dns = await startDnsmasq(t, zone);
+  const dns = await startDnsServer(t, [], { args: zone });
   dns.freeze();
   const badLists = [parseBlockZone("bad.example")];
   const { ask } = asking(t, dns.server, { onlySuspicious: true, badLists }, { timeoutMs: 100 });
@@ -133,7 +134,7 @@ test("store-timeout counts only what is waited for the store", async (t) => {
 });
 
 test("three answers wait for dead DNS, and then none does", async (t) => {
-  const dns = await startDnsmasq(t, zone);
+  const dns = await startDnsServer(t, [], { args: zone });
   const lists = ["a", "b", "c", "d"].map((name) => parseAllowZone(`${name}.example`));
   for (const [n, goodLists] of [lists.slice(0, 1), lists].entries()) {
     const { ask, told } = asking(t, dns.server, { goodLists }, { timeoutMs: 300 });

@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { startDnsmasq } from "../support/dns.ts";
+import { startDnsServer } from "../support/dns_server.ts";
 import {
   connect,
   dunno,
@@ -37,7 +37,7 @@ async function checked(t: Cleanup, args: readonly string[]) {
 }
 
 test("a daemon asks the servers that are set, says when they are dead, and when they are back", async (t) => {
-  const dns = await startDnsmasq(t, zone);
+  const dns = await startDnsServer(t, [], { args: zone });
   const daemon = await startDaemon(t, [
     ...["--dnswl", "good.example>=1", "--dns-servers", dns.server, "--dns-timeout", "300ms"],
   ]);
@@ -66,7 +66,7 @@ test("a daemon asks the servers that are set, says when they are dead, and when 
 });
 
 test("a reload changes who waits, and what DNS is asked", async (t) => {
-  const dns = await startDnsmasq(t, zone);
+  const dns = await startDnsServer(t, [], { args: zone });
   const conf = path.join(tempDir(t), "greylist.conf");
   fs.writeFileSync(conf, "");
   const daemon = await startDaemon(t, ["--config", conf]);
@@ -95,7 +95,7 @@ test("a reload changes who waits, and what DNS is asked", async (t) => {
 });
 
 test("a child of spawn(8) asks, too", async (t) => {
-  const dns = await startDnsmasq(t, zone);
+  const dns = await startDnsServer(t, [], { args: zone });
   const dir = tempDir(t);
   const { client: postfix } = await startSpawned(t, {
     args: [
@@ -108,7 +108,7 @@ test("a child of spawn(8) asks, too", async (t) => {
 });
 
 test("check-config finds nothing lacking where servers and lists answer", async (t) => {
-  const dns = await startDnsmasq(t, zone);
+  const dns = await startDnsServer(t, [], { args: zone });
   const { status, lines } = await checked(t, [
     ...["--greylist", "suspicious", "--dnswl", "good.example>=1", "--dns-servers", dns.server],
     ...["--dnsbl", "bad.example=127.0.0.[4..11]", "--strict"],
@@ -118,7 +118,9 @@ test("check-config finds nothing lacking where servers and lists answer", async 
 });
 
 test("check-config warns of lists without their test point, and of servers that are silent", async (t) => {
-  const dns = await startDnsmasq(t, [...zone, "--address=/parked.example/192.0.2.80"]);
+  const dns = await startDnsServer(t, [], {
+    args: [...zone, "--address=/parked.example/192.0.2.80"],
+  });
   const dead = await freePort();
   const { status, lines } = await checked(t, [
     ...["--greylist", "suspicious", "--dns-timeout", "300ms", "--dnswl", "gone.example"],

@@ -6,7 +6,7 @@ import { loadSpf } from "../../lib/dns/spf.ts";
 import type { PolicyOptions } from "../../lib/greylist/policy.ts";
 import { correspondentsWith } from "../../lib/identity/correspondents.ts";
 import type { Store } from "../../lib/stores/store.ts";
-import { type NameServerUnderTest, startDnsmasq } from "../support/dns.ts";
+import { type DnsServer, startDnsServer } from "../support/dns_server.ts";
 import { policyOptions, request, scene, senderList, subjectOptions } from "../support/policy.ts";
 import type { Cleanup } from "../support/process.ts";
 import { openResolver, timed } from "../support/resolver.ts";
@@ -30,12 +30,12 @@ async function asking(
   t: Cleanup,
   options: Partial<PolicyOptions> = {},
   { dns, timeoutMs = 10_000, store }: {
-    dns?: NameServerUnderTest;
+    dns?: DnsServer;
     timeoutMs?: number;
     store?: Store;
   } = {},
 ) {
-  const server = dns ?? await startDnsmasq(t, zone);
+  const server = dns ?? await startDnsServer(t, [], { args: zone });
   const { resolver, told } = openResolver(t, [server.server], timeoutMs);
   const lists = new DnsLists({ dnsListUnusable: () => {} }, () => 0);
   const parts = { resolver, lists, judgeSpf: await loadSpf() };
@@ -122,7 +122,7 @@ test("a bounce is recognised under the name that its host calls itself by", asyn
 });
 
 test("with DNS dead it is as without SPF; what began to wait then is not lost", async (t) => {
-  const dns = await startDnsmasq(t, zone);
+  const dns = await startDnsServer(t, [], { args: zone });
   dns.freeze();
   const { ask, clock } = await asking(t, {}, { dns, timeoutMs: 300 });
   assert.ok(await timed(ask("192.0.2.1")) < 1300);
@@ -174,7 +174,7 @@ test("what one of ours has written to may answer from a host without a name that
 });
 
 test("a mail that began to wait while DNS was dead is the domain's as soon as it answers", async (t) => {
-  const dns = await startDnsmasq(t, zone);
+  const dns = await startDnsServer(t, [], { args: zone });
   dns.freeze();
   const dead = await asking(t, {}, { dns, timeoutMs: 100 });
   assert.equal(await dead.ask("192.0.2.1"), "greylist new");

@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import test from "node:test";
+import { type DnsRecord, startDnsServer } from "./dns_server.ts";
 import { type Memcached, startMemcached } from "./memcached.ts";
 import { type Postfix, startPostfix } from "./postfix.ts";
 import { type Cleanup, freePort, type Running, start, tempDir, waitFor } from "./process.ts";
@@ -28,6 +29,8 @@ export interface MailHostOptions {
   readonly lists?: readonly (readonly [setting: string, file: string, text: string])[];
   /** Further main.cf settings, `name=value`. */
   readonly postfix?: readonly string[];
+  /** What the name server that greylist asks knows; without it greylist is not told of one. */
+  readonly dns?: readonly DnsRecord[];
   /** Whether users can send, at `submissionPort`. */
   readonly submission?: true;
 }
@@ -85,6 +88,10 @@ async function startMailHost(t: Cleanup, options: MailHostOptions): Promise<Mail
     : options.store;
   const config = path.join(dir, "greylist.conf");
   const settings = [`store = ${store}`, `delay = ${DELAY_SECONDS}s`, ...options.greylist ?? []];
+  if (options.dns !== undefined) {
+    const { server } = await startDnsServer(t, options.dns);
+    settings.push(`dns-servers = ${server}`);
+  }
   for (const [setting, file, text] of options.lists ?? []) {
     const target = path.join(dir, "lists", file);
     fs.mkdirSync(path.dirname(target), { recursive: true });

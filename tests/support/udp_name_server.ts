@@ -1,76 +1,10 @@
 /**
- * Real name servers for tests, on 127.0.0.1: dnsmasq (Debian: dnsmasq-base), which knows what it is told and
- * refuses all else; and UDP servers that do with a question what a test wants.
+ * UDP name servers of 127.0.0.1 that do with a question what a test wants, and answers as bytes. One that behaves is
+ * dns_server.ts.
  */
 import { Buffer } from "node:buffer";
 import * as dgram from "node:dgram";
-import process from "node:process";
-import { atEnd, type Cleanup, freePort, type Running, start, waitFor } from "./process.ts";
-
-export interface NameServerUnderTest {
-  readonly port: number;
-  /** As dns-servers spells it. */
-  readonly server: string;
-  /** SIGSTOP: the kernel still takes questions, nothing is ever answered. */
-  freeze(): void;
-  thaw(): void;
-  stop(): Promise<void>;
-}
-
-/**
- * Starts dnsmasq, and waits until it answers.
- *
- * @param zone dnsmasq's own options (`--txt-record=…`); it is the authority for the domains in `--local=/…/`
- */
-export async function startDnsmasq(
-  t: Cleanup,
-  zone: readonly string[],
-  port?: number,
-): Promise<NameServerUnderTest> {
-  const taken = port ?? await freePort();
-  const running: Running = start(t, "dnsmasq", [
-    "--keep-in-foreground",
-    `--port=${taken}`,
-    "--listen-address=127.0.0.1",
-    "--bind-interfaces",
-    "--conf-file=/dev/null",
-    "--pid-file=",
-    "--user=root",
-    "--no-resolv",
-    "--no-hosts",
-    "--local-ttl=60",
-    ...zone,
-  ]);
-  const signal = (name: NodeJS.Signals) => () => void process.kill(running.pid, name);
-  // One that was stopped does not end.
-  atEnd(t, signal("SIGCONT"));
-  let status: number | string | undefined;
-  void running.exited.then((value) => status = value);
-  await waitFor("dnsmasq to answer", async () => {
-    if (status !== undefined) throw new Error(`dnsmasq ended (${status}): ${running.stderr()}`);
-    return await answers(taken);
-  });
-  return {
-    port: taken,
-    server: `127.0.0.1:${taken}`,
-    freeze: signal("SIGSTOP"),
-    thaw: signal("SIGCONT"),
-    stop: async () => void await running.stop("SIGKILL"),
-  };
-}
-
-/** A question for the root's NS, as bytes. */
-const rootQuestion = Buffer.from("000101000001000000000000" + "0000020001", "hex");
-
-function answers(port: number): Promise<boolean> {
-  const socket = dgram.createSocket("udp4");
-  return new Promise<boolean>((resolve) => {
-    const timer = setTimeout(() => resolve(false), 100);
-    socket.on("error", () => resolve(false));
-    socket.on("message", () => (clearTimeout(timer), resolve(true)));
-    socket.send(rootQuestion, port, "127.0.0.1");
-  }).finally(() => socket.close());
-}
+import { atEnd, type Cleanup } from "./process.ts";
 
 /** A question that has come, and how to answer it. */
 export interface Question {
