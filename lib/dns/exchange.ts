@@ -18,6 +18,7 @@ import * as dgram from "node:dgram";
 import * as net from "node:net";
 import { type Answer, decodeAnswer, encodeQuestion, type Question } from "./message.ts";
 import { isFrom, type NameServer } from "./name_server.ts";
+import { afterLastLook } from "./timer.ts";
 
 export interface Reply {
   readonly answer: Answer;
@@ -47,7 +48,7 @@ export function exchange(
   const datagrams = new Map<4 | 6, dgram.Socket>(), streams = new Map<NameServer, net.Socket>();
   const { promise: reply, resolve } = Promise.withResolvers<Reply | undefined>();
   let attempt = 0, refusal: Reply | undefined, isOver = false;
-  const timer = setTimeout(() => settle(refusal), milliseconds);
+  const cancel = afterLastLook(milliseconds, () => settle(refusal));
   let nextTimer: ReturnType<typeof setTimeout> | undefined;
   ask();
   return { reply, stop: () => settle(undefined) };
@@ -55,7 +56,7 @@ export function exchange(
   function settle(result: Reply | undefined): void {
     if (isOver) return;
     isOver = true;
-    clearTimeout(timer);
+    cancel();
     clearTimeout(nextTimer);
     for (const socket of datagrams.values()) socket.close();
     for (const socket of streams.values()) socket.destroy();

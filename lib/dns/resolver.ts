@@ -25,6 +25,7 @@ import {
 } from "./message.ts";
 import type { NameServer } from "./name_server.ts";
 import { Outage } from "./outage.ts";
+import { afterLastLook } from "./timer.ts";
 
 /** Asks for the records of a name. Rejects with a DnsError. */
 export type Lookup = <Type extends QuestionType>(
@@ -97,7 +98,7 @@ export class Resolver {
   ): Promise<Result> {
     const { timeoutMs } = this.options;
     const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), timeoutMs);
+    const cancel = afterLastLook(timeoutMs, () => abort.abort());
     const late = new Promise<undefined>((resolve) =>
       abort.signal.addEventListener("abort", () => resolve(undefined), { once: true })
     );
@@ -105,7 +106,7 @@ export class Resolver {
     try {
       return await use((name, type) => this.#lookup(name, type, tally), abort.signal);
     } finally {
-      clearTimeout(timer);
+      cancel();
       if (tally.answers === 0 && tally.timeouts > 0 && !this.#closed) {
         const now = performance.now();
         this.#follow(this.#outage.unanswered(now), now);

@@ -172,6 +172,18 @@ test("an answer that came too late for its request is there for the next", async
   assert.equal(new Set(server.asked).size, 2);
 });
 
+test("an answer that came while this process was kept from running is one", async (t) => {
+  const dns = await startDnsServer(t, [], { args: ["--host-record=a.example,192.0.2.1"] });
+  const { ask, told } = openResolver(t, [dns.server], 500);
+  dns.freeze();
+  const answer = ask("a.example");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  dns.thaw();
+  for (const end = performance.now() + 1000; performance.now() < end;);
+  assert.deepEqual(await answer, ["192.0.2.1"]);
+  assert.deepEqual(told, []);
+});
+
 test("records that nobody can mean are no answer, and never an exception", async (t) => {
   const pointer = (to: number) => Uint8Array.of(0xc0, to);
   const server = await startUdpServer(t, ({ bytes, name, send }) => {
