@@ -5,7 +5,7 @@ import { test } from "node:test";
 const root = new URL("../", import.meta.url);
 
 /** Every module of the program, and what it imports: a path from the root, or a bare specifier. */
-const graph = new Map<string, { specifier: string; typeOnly: boolean }[]>();
+const graph = new Map<string, { specifier: string; typeOnly: boolean; onDemand: boolean }[]>();
 for (const name of ["main.ts", ...readdirSync(new URL("lib", root), { recursive: true })]) {
   const path = name === "main.ts" ? "main.ts" : `lib/${String(name).replaceAll("\\", "/")}`;
   if (!path.endsWith(".ts") || path.endsWith(".d.ts")) continue;
@@ -22,6 +22,7 @@ for (const name of ["main.ts", ...readdirSync(new URL("lib", root), { recursive:
           ? new URL(specifier, new URL(path, root)).pathname.slice(root.pathname.length)
           : specifier,
         typeOnly: type !== undefined,
+        onDemand: dynamic !== undefined,
       };
     }),
   );
@@ -158,6 +159,24 @@ test("no module imports itself by a detour", () => {
     }
   };
   for (const path of graph.keys()) visit(path, []);
+});
+
+test("a start loads no store, no pattern engine and nothing of DNS: who wants them loads them", () => {
+  const loaded = new Set<string>();
+  const load = (path: string): void => {
+    loaded.add(path);
+    for (const { specifier, typeOnly, onDemand } of graph.get(path) ?? []) {
+      if (!typeOnly && !onDemand && !loaded.has(specifier)) load(specifier);
+    }
+  };
+  load("lib/commands/serve.ts");
+  assert.ok(loaded.has("lib/greylist/decide.ts"));
+  for (
+    const costly of ["memjs", "node:sqlite", "re2js", "dns-packet", "mailauth/lib/spf/index.js"]
+  ) {
+    assert.ok(importers(costly).length > 0, costly);
+    assert.ok(!loaded.has(costly), costly);
+  }
 });
 
 test("one module names each thing that is to be named once", () => {

@@ -31,6 +31,8 @@ export interface Row<P extends Place> {
   /** What the log says then, and when it is over. */
   readonly entering?: RegExp;
   readonly leaving?: RegExp;
+  /** The most that an answer waits beside the store, in milliseconds: for DNS. */
+  readonly besideMs?: number;
   /** What was known before is forgotten. */
   readonly forgets?: boolean;
   /** Connections may be closed without an answer. */
@@ -72,7 +74,11 @@ export function failureTable(subject: string): <P extends Place>(row: Row<P>) =>
     test(row.name, { skip: row.skip ?? false }, async (t) => {
       const place = await row.place(t);
       const daemon = await Daemon.start(t, { ...place, args: [...place.args, ...answersSayWhose] });
-      const load = new Load(daemon.port, connections, storeTimeoutMs + 1000);
+      const load = new Load(
+        daemon.port,
+        connections,
+        storeTimeoutMs + (row.besideMs ?? 0) + 1000,
+      );
       atEnd(t, () => load.stop());
       let line = [row.name, "FAILED", ...heading.slice(2).map(() => "–")];
       try {

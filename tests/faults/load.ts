@@ -125,7 +125,7 @@ export class Load {
     const number = known ?? ++triplets, what = known === undefined ? "new" : "known";
     const domain = `${what}${number}.example`;
     const network = known === undefined
-      ? `10.${number >> 16 & 255}.${number >> 8 & 255}`
+      ? `11.${number >> 16 & 255}.${number >> 8 & 255}`
       : `198.18.${number}`;
     const bytes = request({
       client_name: `mx.${domain}`,

@@ -1,6 +1,7 @@
 /** Every fuzz target. To add one: make it with `target` (target.ts), and name it here. */
 import { answers, codec } from "./codec.ts";
 import { configurationFiles, spellings, values } from "./config.ts";
+import { dnsAnswers, dnsZones } from "./dns.ts";
 import { clients, correspondents, names, normalisation, streamsOfMail } from "./identity.ts";
 import { clientLists, recipientLists, senderLists, surveys } from "./lists.ts";
 import { escape, logLines } from "./log.ts";
@@ -27,4 +28,6 @@ export const targets: readonly Target[] = [
   escape,
   logLines,
   spf,
+  dnsAnswers,
+  dnsZones,
 ];
