@@ -16,7 +16,7 @@ import { release } from "../tests/old_and_new/release.ts";
 import { cases } from "../tests/outcome/cases.ts";
 import { missed } from "../tests/outcome/judge.ts";
 import type { Outcome } from "../tests/outcome/play.ts";
-import { type Contender, greylist, playOn, postgrey } from "../tests/outcome/servers.ts";
+import { asking, type Contender, greylist, playOn, postgrey } from "../tests/outcome/servers.ts";
 import { released, sqlgrey } from "../tests/outcome/servers.ts";
 import { type Measured, outcomeOf, tables, targetIn } from "../tests/outcome/table.ts";
 import { type Cleanup, withCleanup } from "../tests/support/process.ts";
@@ -36,7 +36,7 @@ if (process.argv.includes("--write")) write(measured);
 process.exit(misses.length === 0 ? 0 : 1);
 
 async function measure(t: Cleanup): Promise<Measured> {
-  const contenders = new Map<string, Contender>([["greylist", greylist]]);
+  const contenders = new Map<string, Contender>([["greylist", greylist], ...asking]);
   contenders.set("0.1.0", released(release(t)));
   contenders.set("postgrey", postgrey).set("sqlgrey", sqlgrey);
 
@@ -53,6 +53,7 @@ async function measure(t: Cleanup): Promise<Measured> {
     `postgrey ${versionOf("/usr/sbin/postgrey")}`,
     `sqlgrey ${versionOf("/usr/sbin/sqlgrey")} with greymethod smart and SQLite`,
     "each with its defaults, greylist also with learn-correspondents",
+    "SPF, DNSWL and suspicious: greylist with each of spf, dnswl and greylist = suspicious",
     "the time by libfaketime",
   ].join(", ");
   return { made, programs: [...contenders.keys()], outcomes };

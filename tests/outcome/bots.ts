@@ -55,6 +55,7 @@ const neighbours = (network: string, last: number) =>
 const known: Case[] = [
   {
     title: "free-mail that a hosting customer forwards, then its neighbours forge the domain",
+    forwarded: true,
     neighbours: true,
     mails: [
       ...["ada", "ben"].map((name, n) =>

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { cases } from "./cases.ts";
 import { missed, targetOf } from "./judge.ts";
 import { play } from "./play.ts";
-import { greylist, playOn } from "./servers.ts";
+import { asking, greylist, playOn } from "./servers.ts";
 import { type Measured, outcomeOf, tables, targetIn } from "./table.ts";
 import { bot, host, mail, retries } from "./traffic.ts";
 
@@ -23,6 +23,15 @@ for (const each of cases) {
     assert.deepEqual(missed(targetIn(measured, each), outcome), []);
     assert.deepEqual(outcome, outcomeOf(measured, each, "greylist"), drifted);
   });
+}
+
+for (const [name, contender] of asking) {
+  for (const each of cases) {
+    test(`${name}: ${each.title}`, async (t) => {
+      const outcome = await playOn(t, contender, each);
+      assert.deepEqual(outcome, outcomeOf(measured, each, name), drifted);
+    });
+  }
 }
 
 test("the document has the tables of what was measured", () => {

@@ -129,6 +129,15 @@ const pools: Case[] = [
   },
 ];
 
+/** What no name tells: only a domain that vouches for its hosts makes them one. */
+const nameless: Case[] = [
+  {
+    title: "a pool over 20 networks, without names, four mails",
+    shown: true,
+    mails: pooled(pool(() => "unknown"), 4, (n) => person(n, "pool.example")),
+  },
+];
+
 /** Twelve people, each with a mail server of their own. */
 const friend = (n: number) => {
   const domain = `freunde-${"abcdefghijkl"[n]}.example`;
@@ -153,4 +162,10 @@ const answers: Case[] = [
   },
 ];
 
-export const realMail: readonly Case[] = [...companies, ...tags, ...pools, ...answers];
+export const realMail: readonly Case[] = [
+  ...companies,
+  ...tags,
+  ...pools,
+  ...nameless,
+  ...answers,
+];

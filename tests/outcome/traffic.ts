@@ -43,6 +43,8 @@ export interface Case {
   readonly deferrals?: number;
   /** Its bots are neighbours of somebody who is known: none may get in, whatever other programs do. */
   readonly neighbours?: true;
+  /** Somebody else forwards its real mail: the senders' domains do not know those hosts. */
+  readonly forwarded?: true;
   /** Not judged: there is nothing to gain, or only at another's cost. */
   readonly shown?: true;
 }
