@@ -6,13 +6,11 @@
  *     deno task bench:daemon        needs memcached and postgrey; PROGRAM_UNDER_TEST=dist/greylist for the binary
  */
 import { execFileSync } from "node:child_process";
-import * as fs from "node:fs";
-import * as path from "node:path";
 import process from "node:process";
 import { startMemcached } from "../tests/support/memcached.ts";
-import { startProgram } from "../tests/support/greylist.ts";
 import { freePort, start, tempDir, waitFor } from "../tests/support/process.ts";
 import type { LoadResult } from "./load.ts";
+import { load, startGreylist } from "./run_load.ts";
 
 const rounds = 3, connections = 50, seconds = 4;
 
@@ -22,14 +20,21 @@ try {
   const memcached = await startMemcached(scope);
   const contenders = new Map<string, string>();
   for (const store of [`memcached:${memcached.server}`, "memory"]) {
-    contenders.set(`greylist, ${store.split(":")[0]}`, await startGreylist(store));
+    contenders.set(
+      `greylist, ${store.split(":")[0]}`,
+      await startGreylist(scope, ["--store", store]),
+    );
   }
   contenders.set("postgrey", await startPostgrey());
 
   const results = new Map<string, LoadResult[]>();
   for (let round = 1; round <= rounds; round++) {
     for (const [name, endpoint] of contenders) {
-      const result = await load(endpoint, round * 10 + results.size);
+      const result = await load(scope, endpoint, {
+        connections,
+        seconds,
+        seed: round * 10 + results.size,
+      });
       results.set(name, [...results.get(name) ?? [], result]);
     }
   }
@@ -49,17 +54,6 @@ try {
   for (const cleanup of cleanups.reverse()) await cleanup();
 }
 
-/** Logs into a file, as in production; so that it listens is to be seen there. */
-async function startGreylist(store: string): Promise<string> {
-  const log = path.join(tempDir(scope), "log");
-  const listen = `inet:127.0.0.1:${await freePort()}`;
-  const logs = ["--log", `file:${log}`];
-  startProgram(scope, ["--mode", "daemon", "--store", store, "--listen", listen, ...logs]);
-  const listens = () => fs.existsSync(log) && fs.readFileSync(log, "utf8").includes(listen);
-  await waitFor("greylist to listen", listens);
-  return listen;
-}
-
 async function startPostgrey(): Promise<string> {
   const dir = tempDir(scope), port = await freePort();
   const user = execFileSync("id", ["-un"], { encoding: "latin1" }).trim();
@@ -71,26 +65,6 @@ async function startPostgrey(): Promise<string> {
   ]);
   await waitFor("postgrey to listen", () => running.stderr().includes("Binding"));
   return `inet:127.0.0.1:${port}`;
-}
-
-/** Not synchronously: postgrey logs into a pipe that has to be read meanwhile. */
-async function load(endpoint: string, seed: number): Promise<LoadResult> {
-  const script = new URL("load.ts", import.meta.url).pathname;
-  const words = [
-    "run",
-    "-A",
-    "--no-check",
-    "--quiet",
-    script,
-    endpoint,
-    connections,
-    seconds,
-    seed,
-  ];
-  // Through env(1): node:child_process in Deno rewrites the arguments of what it knows to be Deno.
-  const running = start(scope, "env", [process.execPath, ...words.map(String)]);
-  if (await running.exited !== 0) throw new Error(`the load failed: ${running.stderr()}`);
-  return JSON.parse(running.stdout());
 }
 
 function print(line: string): void {

@@ -2,7 +2,9 @@
  * A closed loop of requests, as many connections of smtpd make it: each asks, waits for its answer, and asks
  * again. Prints one line of JSON.
  *
- *     deno run -A bench/load.ts inet:127.0.0.1:10023 CONNECTIONS SECONDS SEED
+ *     deno run -A bench/load.ts inet:127.0.0.1:10023 CONNECTIONS SECONDS SEED [DOMAINS [MAILS]]
+ *
+ * The senders are of so many domains (5000), or each of one of its own (0); after so many mails it begins anew (0: never).
  */
 import * as net from "node:net";
 import process from "node:process";
@@ -17,7 +19,7 @@ export interface LoadResult {
 }
 
 /** What Postfix 3.7 sends for a fresh triplet. */
-function request(n: number): string {
+function request(n: number, domains: number): string {
   const host = `mx${n % 1000}.example.net`;
   const address = [1 + n % 220, n >> 8 & 255, n >> 16 & 255, 1 + n % 250].join(".");
   return [
@@ -31,7 +33,7 @@ function request(n: number): string {
     "server_address=192.0.2.25",
     "server_port=25",
     `helo_name=${host}`,
-    `sender=user-${n.toString(36)}@sender${n % 5000}.example.net`,
+    `sender=user-${n.toString(36)}@sender${domains === 0 ? n : n % domains}.example`,
     `recipient=rcpt${n % 997}@example.com`,
     "recipient_count=0",
     "queue_id=",
@@ -55,11 +57,13 @@ function request(n: number): string {
 }
 
 if (import.meta.main) {
-  const [where = "", connections = "50", seconds = "5", seed = "1"] = process.argv.slice(2);
+  const [where = "", connections = "50", seconds = "5", seed = "1", domains = "5000", mails = "0"] =
+    process.argv.slice(2);
   const endpoint = parseEndpoint(where);
   const end = performance.now() + Number(seconds) * 1000;
   const latencies: number[] = [];
-  let next = Number(seed) * 10_000_000, lost = 0;
+  const first = Number(seed) * 10_000_000, last = first + (Number(mails) || Infinity);
+  let next = first, lost = 0;
 
   const loop = () =>
     new Promise<void>((resolve) => {
@@ -67,7 +71,8 @@ if (import.meta.main) {
       let asked = 0, received = "";
       const ask = () => {
         asked = performance.now();
-        socket.write(request(next++), "latin1");
+        socket.write(request(next++, Number(domains)), "latin1");
+        if (next === last) next = first;
       };
       socket.setNoDelay(true).setEncoding("latin1");
       socket.on("connect", ask);

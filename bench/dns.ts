@@ -1,0 +1,70 @@
+/**
+ * What asking DNS costs: requests a second with SPF, beside the same without it, at 50 connections with fresh
+ * triplets, and known mail beside them. They take turns, so that the machine's moods meet all; what counts is the ratio.
+ *
+ *     deno task bench:dns        needs dnsmasq; PROGRAM_UNDER_TEST=dist/greylist for the binary
+ */
+import process from "node:process";
+import { startDnsServer } from "../tests/support/dns_server.ts";
+import { withCleanup } from "../tests/support/process.ts";
+import { load, type LoadOptions, startGreylist } from "./run_load.ts";
+
+const rounds = 3, connections = 50, seconds = 4;
+/** Of which the name server has records; all of them are soon in the daemon's cache. */
+const cachedDomains = 50;
+/** So many mails, again and again, are known from the second time on. */
+const knownMails = 500;
+
+const rates = new Map<string, number[]>();
+const median = (name: string) =>
+  (rates.get(name) ?? []).toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? NaN;
+
+await withCleanup(async (scope) => {
+  const dns = await startDnsServer(
+    scope,
+    Array.from({ length: cachedDomains }, (_, n) => (
+      [`sender${n}.example`, "TXT", "v=spf1 ip4:198.51.100.0/24 ~all"] as const
+    )),
+  );
+  const common = ["--store", "memory", "--delay", "0s"];
+  const without = await startGreylist(scope, common);
+  const asking = await startGreylist(scope, [...common, "--spf", "--dns-servers", dns.server]);
+  let seed = 1;
+  const run = async (name: string, endpoint: string, options: Partial<LoadOptions>) => {
+    const all = { connections, seconds, seed: seed++, ...options };
+    const { requestsPerSecond } = await load(scope, endpoint, all);
+    rates.set(name, [...rates.get(name) ?? [], requestsPerSecond]);
+  };
+  for (let round = 1; round <= rounds; round++) {
+    await run("without", without, {});
+    await run("cached", asking, { domains: cachedDomains });
+    await run("never seen", asking, { domains: 0 });
+    for (const [name, endpoint] of [["without", without], ["asking", asking]] as const) {
+      await Promise.all([
+        run(`fresh beside known, ${name}`, endpoint, { domains: 0 }),
+        run(`known, ${name}`, endpoint, { mails: knownMails, seed: 0 }),
+      ]);
+    }
+  }
+});
+
+print(
+  `medians of ${rounds} rounds of ${seconds} s at ${connections} connections, requests a second`,
+);
+tell("fresh triplets without SPF", "without");
+tell("with SPF, domains in the cache", "cached", "without");
+tell("with SPF, domains never seen", "never seen", "without");
+tell("known mail beside fresh, without SPF", "known, without");
+tell("known mail beside domains never seen", "known, asking", "known, without");
+for (const name of ["without", "asking"]) {
+  tell(`the fresh ones beside it, ${name}`, `fresh beside known, ${name}`);
+}
+
+function tell(what: string, name: string, beside?: string): void {
+  const ratio = beside === undefined ? "" : `  ${(median(name) / median(beside)).toFixed(2)} of it`;
+  print(`${what.padEnd(40)} ${String(median(name)).padStart(6)}/s${ratio}`);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
