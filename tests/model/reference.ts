@@ -55,6 +55,7 @@ export interface Settings {
   readonly "client-identity": "name" | "network";
   readonly "identify-by": "client,sender,recipient" | "client,recipient";
   readonly "learn-correspondents": "yes" | "no";
+  readonly greylist: "all" | "suspicious";
 }
 
 /** What is remembered under a name. Times are UNIX seconds, rounded up. */
@@ -234,6 +235,9 @@ export function judge(
     return says("pass");
   }
   if (live(correspondent) !== undefined) return says("pass");
+  // It would have to wait.
+  const isSuspicious = mail.client.known === undefined;
+  if (!cameBack && settings.greylist === "suspicious" && !isSuspicious) return says("pass");
   if (waitingSince !== Infinity && isAhead(waitingSince)) return begin();
   if (waitingSince !== Infinity && !cameBack) {
     return says(`defer ${Math.ceil(waitingSince + delay - now)}`);
