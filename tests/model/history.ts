@@ -33,6 +33,7 @@ const settings: fc.Arbitrary<Settings> = fc.record({
     ...["client,sender,recipient", "client,sender,recipient", "client,recipient"] as const,
   ),
   "learn-correspondents": fc.constantFrom("yes" as const, "yes" as const, "no" as const),
+  spf: fc.constantFrom("yes" as const, "no" as const),
   greylist: fc.constantFrom("all" as const, "all" as const, "suspicious" as const),
 });
 

@@ -1,5 +1,6 @@
 /** The mails of the model test: few enough that the same ones come again and again. */
 import fc from "fast-check";
+import type { DnsRecord } from "../support/dns_server.ts";
 import type { Client, Letter, Mail, Party } from "./reference.ts";
 
 const unnamed = (host: string, network: string, ...addresses: string[]): Client[] =>
@@ -11,14 +12,22 @@ const ofMailers = (host: string, network: string, name: string): Client => ({
   mayAnswer: true,
 });
 
+/** What DNS says: example.org vouches for these clients, and of all others it says nothing. */
+export const zone: readonly DnsRecord[] = [
+  ["example.org", "TXT", "v=spf1 ip4:192.0.2.0/24 ip4:203.0.113.77 ip6:2001:db8:0:1::/64 ?all"],
+];
+
+const ofItsDomain = (client: Client): Client => ({ ...client, vouchedBy: "example.org" });
+
 const clients: readonly Client[] = [
-  ...unnamed("192.0.2.1", "192.0.2.0/24", "192.0.2.1", "::ffff:192.0.2.1"),
-  ...unnamed("192.0.2.200", "192.0.2.0/24", "192.0.2.200"),
-  ...unnamed("2001:db8:0:1::/64", "2001:db8:0:1::/64", "2001:db8:0:1::1", "2001:DB8:0:1:2::1"),
+  ...unnamed("192.0.2.1", "192.0.2.0/24", "192.0.2.1", "::ffff:192.0.2.1").map(ofItsDomain),
+  ...unnamed("192.0.2.200", "192.0.2.0/24", "192.0.2.200").map(ofItsDomain),
+  ...unnamed("2001:db8:0:1::/64", "2001:db8:0:1::/64", "2001:db8:0:1::1", "2001:DB8:0:1:2::1")
+    .map(ofItsDomain),
   ofMailers("198.51.100.7", "198.51.100.0/24", "mail1.example.org"),
-  ofMailers("203.0.113.77", "203.0.113.0/24", "MAIL2.example.org"),
+  ofItsDomain(ofMailers("203.0.113.77", "203.0.113.0/24", "MAIL2.example.org")),
   // Its name is unknown now and then.
-  ...unnamed("203.0.113.77", "203.0.113.0/24", "203.0.113.77"),
+  ...unnamed("203.0.113.77", "203.0.113.0/24", "203.0.113.77").map(ofItsDomain),
   {
     ...{ address: "198.51.100.9", host: "198.51.100.9", network: "198.51.100.0/24" },
     ...{ name: "heron.b.example", known: { as: "heron.b.example", domain: "b.example" } },

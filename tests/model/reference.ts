@@ -20,6 +20,8 @@ export interface Client {
   readonly earnsNothing?: boolean;
   /** Nobody gives its name to customers, and its address is a public one. */
   readonly mayAnswer?: boolean;
+  /** The domain whose SPF vouches for it. */
+  readonly vouchedBy?: string;
 }
 
 /** A sender or recipient, as it is sent and whom that means. */
@@ -56,12 +58,14 @@ export interface Settings {
   readonly "identify-by": "client,sender,recipient" | "client,recipient";
   readonly "learn-correspondents": "yes" | "no";
   readonly greylist: "all" | "suspicious";
+  readonly spf: "yes" | "no";
 }
 
 /** What is remembered under a name. Times are UNIX seconds, rounded up. */
 export interface Value {
-  /** Of what waits: since when. */
+  /** Of what waits: since when, and whether a domain vouched for it. */
   readonly waiting?: number;
+  readonly vouched?: boolean;
   /** Of anything else: when its use was last written down. */
   readonly seen?: number;
   /** Of a domain: its senders that have passed. */
@@ -92,18 +96,26 @@ export function pairOf(outside: Party, ours: Party, settings: Settings): string 
   return `W ${outside.is} ${ours.is}`;
 }
 
-/** The names of the records of a mail; those that it has no part in are missing. */
-function names({ client, sender, recipient }: Mail, settings: Settings) {
+/**
+ * The names of the records of a mail; those that it has no part in are missing. `underDomain`: the sender's domain
+ * vouches for it.
+ */
+function names({ client, sender, recipient }: Mail, settings: Settings, underDomain: boolean) {
   const byName = settings["client-identity"] === "name";
   const bySender = settings["identify-by"] === "client,sender,recipient";
   const from = bySender ? sender.is : "anybody";
   const isNull = from === "";
   const named = isNull || client.known === undefined ? [] : [client.known.as];
-  const identities = byName ? [...named, client.host] : [client.network];
+  const vouching = `SPF of ${sender.is.split("@")[1]}`;
+  const identities = [
+    ...byName ? [...named, client.host] : [client.network],
+    ...underDomain ? [vouching] : [],
+  ];
   const domain = from.includes("@") ? from.split("@")[1] : undefined;
   const earns = client.earnsNothing !== true;
   const ownDomain = byName && client.known !== undefined && client.known.domain === domain;
-  const scope = ownDomain && client.known !== undefined ? client.known.as : client.host;
+  const ownScope = ownDomain && client.known !== undefined ? client.known.as : client.host;
+  const scope = underDomain ? vouching : ownScope;
   return {
     from,
     senders: earns && bySender && settings["auto-whitelist-senders"] === 1 && (byName || !isNull)
@@ -114,16 +126,21 @@ function names({ client, sender, recipient }: Mail, settings: Settings) {
       ? `D ${scope} ${domain}`
       : undefined,
     client: earns && settings["auto-whitelist"] > 0 ? `C ${client.host}` : undefined,
-    correspondent: client.mayAnswer ? pairOf(sender, recipient, settings) : undefined,
+    correspondent: client.mayAnswer || underDomain
+      ? pairOf(sender, recipient, settings)
+      : undefined,
   };
 }
 
 /** The names of the records that the answer to this mail depends on. */
 export function recordsOf(mail: Mail, settings: Settings): readonly string[] {
   if (mail.exempt) return [];
-  const { senders, triplets, domain, client, correspondent } = names(mail, settings);
-  return [...senders, ...triplets, domain, client, correspondent]
-    .filter((name) => name !== undefined);
+  const mayBeVouched = settings.spf === "yes" && mail.sender.is.includes("@");
+  const all = (mayBeVouched ? [false, true] : [false]).flatMap((underDomain) => {
+    const { senders, triplets, domain, client, correspondent } = names(mail, settings, underDomain);
+    return [...senders, ...triplets, domain, client, correspondent];
+  });
+  return [...new Set(all.filter((name) => name !== undefined))];
 }
 
 /** Whether the answer does without this record when the store fails just then. */
@@ -147,12 +164,31 @@ export function judge(
   now: number,
   settings: Settings,
 ): Judgement {
+  const plain = judgeAs(known, mail, now, settings, false);
+  const vouches = settings.spf === "yes" && mail.client.vouchedBy !== undefined &&
+    mail.client.vouchedBy === mail.sender.is.split("@")[1];
+  const isDomains = plain.answer.startsWith("defer") ? vouches : plain.waitedVouched === true;
+  return isDomains ? judgeAs(known, mail, now, settings, true) : plain;
+}
+
+/** The same by the client's own identities, or by the domain that vouches for it as well. */
+function judgeAs(
+  known: ReadonlyMap<string, Value | undefined>,
+  mail: Mail,
+  now: number,
+  settings: Settings,
+  underDomain: boolean,
+): Judgement & { readonly waitedVouched?: boolean } {
   const writes = new Map<string, Value | undefined>();
   const says = (answer: Answer): Judgement => ({ answer, writes });
   if (mail.exempt) return says("pass");
 
   const { delay } = settings;
-  const { from, senders, triplets, domain, client, correspondent } = names(mail, settings);
+  const { from, senders, triplets, domain, client, correspondent } = names(
+    mail,
+    settings,
+    underDomain,
+  );
   const rounded = Math.ceil(now);
   // What is ahead by more than rounding comes from another host's clock, and counts as now.
   const isAhead = (time: number) => time >= now + 1;
@@ -193,8 +229,10 @@ export function judge(
     }
     writes.set(client, { seen: last, counts: { tried, returned, halved, passes } });
   };
+  const wait = (since: number): Value =>
+    underDomain ? { waiting: since, vouched: true } : { waiting: since };
   const begin = () => {
-    for (const name of triplets) writes.set(name, { waiting: rounded });
+    for (const name of triplets) writes.set(name, wait(rounded));
     return says(`defer ${delay === 0 ? 0 : Math.ceil(rounded + delay - now)}`);
   };
   const takeAwayWaiting = () => {
@@ -240,19 +278,23 @@ export function judge(
   if (!cameBack && settings.greylist === "suspicious" && !isSuspicious) return says("pass");
   if (waitingSince !== Infinity && isAhead(waitingSince)) return begin();
   if (waitingSince !== Infinity && !cameBack) {
+    for (const name of underDomain ? triplets : []) {
+      if (!live(name)?.vouched) writes.set(name, wait(waitingSince));
+    }
     return says(`defer ${Math.ceil(waitingSince + delay - now)}`);
   }
   if (!cameBack) {
     countForClient("tried");
     return begin();
   }
+  const waitedVouched = triplets.some((name) => live(name)?.vouched === true);
   for (const name of senders.length > 0 ? senders : triplets) writes.set(name, { seen: rounded });
   if (senders.length > 0) takeAwayWaiting();
   countForClient("returned");
   if (domain !== undefined && !domainSenders.includes(from)) {
     writes.set(domain, { seen: rounded, senders: [...domainSenders, from] });
   }
-  return says(`header ${Math.floor(waited)}`);
+  return { ...says(`header ${Math.floor(waited)}`), waitedVouched };
 }
 
 /** Whether a value does not count any more at `now`, so that a store may have let go of it. */

@@ -13,10 +13,11 @@ import {
   request,
   startDaemon,
 } from "../support/greylist.ts";
+import { startDnsServer } from "../support/dns_server.ts";
 import { type Memcached, startMemcached, untilNoticed } from "../support/memcached.ts";
 import { type Cleanup, tempDir, waitFor } from "../support/process.ts";
 import { answeringClient, attributesOf, attributesOfLetter } from "./mails.ts";
-import { lists, probingClient } from "./mails.ts";
+import { lists, probingClient, zone } from "./mails.ts";
 import type { Answer, Letter, Mail, Settings } from "./reference.ts";
 
 export const stores = ["memory", "memcached", "sqlite"] as const;
@@ -32,6 +33,9 @@ export type Fault = (typeof faults)[StoreKind][number];
 
 /** So long that only a store that is really gone uses it up. */
 const storeTimeout = "1500ms";
+
+/** So long that an answer is never late. */
+const dnsTimeout = "20s";
 
 export class World {
   #daemon: DaemonUnderTest | undefined;
@@ -60,7 +64,9 @@ export class World {
       : database !== undefined
       ? `sqlite:${database}`
       : store;
+    const dns = settings.spf === "yes" ? await startDnsServer(t, zone) : undefined;
     const args = ["--store", address, "--store-timeout", storeTimeout];
+    if (dns !== undefined) args.push("--dns-servers", dns.server, "--dns-timeout", dnsTimeout);
     args.push("--text", "4.2.0 %s", "--header", "X-Greylist: %t");
     for (const [name, text] of Object.entries(lists)) {
       fs.writeFileSync(path.join(dir, name), text);
