@@ -1,29 +1,26 @@
 /**
- * What --help, the sample configuration and the README say of settings: all of it from their table. Pure.
+ * What --help, the sample configuration and doc/settings.md say of settings: all of it from their table. Pure.
  */
-import { environmentName, type Setting, settingNames, settings } from "./settings.ts";
+import { type Setting, settingNames, settings } from "./settings.ts";
 
-/** The README's table of settings. */
-export function settingsTable(): string {
-  const rows = settingNames.flatMap((name) => {
+/** The tables of doc/settings.md, one for each group. */
+export function settingsTables(): string {
+  const lines = settingNames.flatMap((name) => {
     const { help, fallback, begins }: Setting = settings[name];
     const value = typeof fallback === "object"
       ? `\`${fallback.spawn}\` in spawn mode, \`${fallback.daemon}\` in daemon mode`
       : fallback === undefined
       ? "–"
       : `\`${fallback}\``;
-    const heading = begins === undefined ? [] : [`| _${begins}_ | | |`];
-    return [...heading, `| \`${name}\` | ${value} | ${help.replaceAll("|", "\\|")} |`];
+    const row = `| \`${name}\` | ${value} | ${help.replaceAll("|", "\\|")} |`;
+    return begins === undefined ? [row] : ["", ...headed(begins), row];
   });
-  const variable = environmentName("retry-window");
-  return [
-    `A flag is \`--retry-window 2d\`, a variable \`${variable}=2d\`, a line in the file`,
-    "`retry-window = 2d`.",
-    "",
-    "| setting | default | |",
-    "| --- | --- | --- |",
-    ...rows,
-  ].join("\n");
+  return lines.join("\n").trim();
+}
+
+function headed(group: string): string[] {
+  const title = `${group[0]?.toUpperCase()}${group.slice(1)}`;
+  return [`## ${title}`, "", "| setting | default | |", "| --- | --- | --- |"];
 }
 
 /** The default where it depends on the mode, in brackets; else nothing. */

@@ -1,6 +1,6 @@
 /**
  * THE table of settings. Flags, environment variables, the configuration file, --help, the sample
- * configuration and the README's table all come from it.
+ * configuration and the tables of doc/settings.md all come from it.
  *
  * A setting called `retry-window` is `--retry-window 2d`, `GREYLIST_RETRY_WINDOW=2d`, and
  * `retry-window = 2d` in the file. Durations are in seconds once parsed, sizes in bytes.
