@@ -5,7 +5,7 @@
  * under Bun as well, and ends with one line, `N passed, N failed`, counted from the runners' own reports.
  * Exit status 0 only if there were tests and none failed.
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -45,8 +45,10 @@ const reports = fs.mkdtempSync(path.join(os.tmpdir(), "greylist-reports-"));
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 const broken: string[] = [];
 try {
+  installPackages();
+  const bunTests = asked.length === 0 ? startUnderBun() : undefined;
   testUnderDeno();
-  if (asked.length === 0) testUnderBun();
+  await bunTests?.end();
 } finally {
   fs.rmSync(reports, { recursive: true });
 }
@@ -74,24 +76,41 @@ function testUnderDeno(): void {
   count(report, code);
 }
 
-function testUnderBun(): void {
-  const report = path.join(reports, "bun.xml");
+/** Starts what can run under Bun, beside the tests under Deno: most of them wait most of the time. */
+function startUnderBun(): { end(): Promise<void> } {
+  const report = path.join(reports, "bun.xml"), output = path.join(reports, "bun.out");
   const files = fs.readdirSync("tests", { recursive: true, encoding: "utf8" })
     .map((name) => `./tests/${name}`)
     .filter((name) => name.endsWith("_test.ts"))
     .filter((name) => ![...denoOnly, ...byRequest].some((folder) => name.startsWith(`./${folder}`)))
     .sort();
-  say(`== ${bun}: ${files.length} files`);
-  const { status } = run("npx", [
-    "-y",
-    bun,
-    "test",
-    "--timeout=120000",
-    "--reporter=junit",
-    `--reporter-outfile=${report}`,
-    ...files,
-  ]);
-  count(report, status);
+  const args = ["-y", bun, "test", "--timeout=120000", "--reporter=junit"];
+  const descriptor = fs.openSync(output, "w");
+  const child = spawn("npx", [...args, `--reporter-outfile=${report}`, ...files], {
+    stdio: ["ignore", descriptor, descriptor],
+  });
+  const status = new Promise<number>((resolve) => {
+    child.on("error", (error) => (say(`Cannot run npx: ${error.message}`), resolve(1)));
+    child.on("exit", (code) => resolve(code ?? 1));
+  });
+  return {
+    async end() {
+      count(report, await status);
+      say(`== ${bun}: ${files.length} files`);
+      for (const line of fs.readFileSync(output, "utf8").trimEnd().split("\n")) say(line);
+      fs.closeSync(descriptor);
+    },
+  };
+}
+
+/** All packages, before two runners want them at the same time. */
+function installPackages(): void {
+  const { code } = new Deno.Command(Deno.execPath(), {
+    args: ["install", "--quiet"],
+    stdout: "inherit",
+    stderr: "inherit",
+  }).outputSync();
+  if (code !== 0) process.exit(code);
 }
 
 /** Adds a runner's report to the total; a runner that failed without one counts as a failure. */
