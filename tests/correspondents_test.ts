@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { correspondentsWith } from "../lib/identity/correspondents.ts";
 import { encodeAction } from "../lib/protocol/codec.ts";
-import { MemoryStore } from "../lib/stores/memory.ts";
 import { type Store, StoreError } from "../lib/stores/store.ts";
+import { KeyByKeyStore } from "./support/key_by_key_store.ts";
 import { request, type Scene, scene, subjectOptions } from "./support/policy.ts";
 
 const correspondents = correspondentsWith(subjectOptions);
@@ -85,7 +85,7 @@ test("it lasts max-age from the letter that was written down last, whatever was 
 });
 
 /** A store in memory that says what is asked of it, and of which keys may fail or hang. */
-class ToldStore extends MemoryStore {
+class ToldStore extends KeyByKeyStore {
   readonly told: string[] = [];
   hanging = 0;
   behave: (key: string) => "work" | "fail" | "hang" = () => "work";

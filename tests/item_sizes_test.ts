@@ -17,6 +17,7 @@ async function sizes(keyPrefix: string, senders: boolean) {
     return Object.assign(Object.create(store), {
       forgetsBySize: true,
       get: store.get.bind(store),
+      getMany: store.getMany.bind(store),
       delete: store.delete.bind(store),
       put(key: string, value: string, ttlSeconds: number, deadline: number) {
         // Memcached 1.6: a header of 48 bytes, 8 of CAS, three that end key and value; the key is in the value, too.

@@ -4,7 +4,7 @@ import type { DecisionRecord } from "../lib/log/log.ts";
 import { encodeAction } from "../lib/protocol/codec.ts";
 import { type Store, StoreError } from "../lib/stores/store.ts";
 import type { RecordKeys } from "../lib/identity/record_keys.ts";
-import { MemoryStore } from "../lib/stores/memory.ts";
+import { KeyByKeyStore } from "./support/key_by_key_store.ts";
 import {
   clientList,
   policyOptions,
@@ -212,9 +212,9 @@ const keysOf = (changes: Record<string, string> = {}): RecordKeys => {
 };
 
 /** A store in memory of which some operations fail. */
-class FailingStore extends MemoryStore {
+class FailingStore extends KeyByKeyStore {
   readonly failing = new Set<"get" | "put">();
-  override get(...args: Parameters<MemoryStore["get"]>) {
+  override get(...args: Parameters<Store["get"]>) {
     return this.failing.has("get") ? Promise.reject(new StoreError("get")) : super.get(...args);
   }
   override put(...args: Parameters<Store["put"]>) {

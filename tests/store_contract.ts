@@ -40,6 +40,28 @@ export function storeContract(name: string, open: (t: Cleanup) => Promise<Subjec
     assert.equal(await store.get("K", soon()), undefined, "keys differ in case");
   });
 
+  check("many keys are read together, and each is told once", async ({ store }) => {
+    await store.put("a", "1", 60, soon());
+    await store.put("c", "3", 60, soon());
+    const read = (keys: readonly string[], deadline = soon()) =>
+      new Promise<unknown[]>((resolve) => {
+        const told: unknown[] = [];
+        let count = 0;
+        store.getMany(keys, deadline, (place, answer) => {
+          assert.ok(!(place in told), `place ${place} told twice`);
+          told[place] = answer instanceof StoreError ? "failed" : answer;
+          if (++count === keys.length) resolve(told);
+        });
+      });
+    assert.deepEqual(await read(["a", "b", "c", "a"]), ["1", undefined, "3", "1"]);
+    assert.deepEqual(await read(["a", "no key", ""]), ["1", "failed", "failed"]);
+    assert.deepEqual(await read(["a", "b"], performance.now() - 1), ["failed", "failed"]);
+    const all = await Promise.all(Array.from({ length: 100 }, () => read(["c", "b", "a"])));
+    for (const one of all) assert.deepEqual(one, ["3", undefined, "1"]);
+    await store.close();
+    assert.deepEqual(await read(["a", "b"]), ["failed", "failed"]);
+  });
+
   check("a second put takes the place of the first", async ({ store }) => {
     await store.put("k", "a much longer first value", 60, soon());
     await store.put("k", "2", 60, soon());

@@ -5,7 +5,7 @@ import { keysWith } from "../lib/identity/keys.ts";
 import { encodeAction } from "../lib/protocol/codec.ts";
 import { type Store, StoreError } from "../lib/stores/store.ts";
 import type { RecordKeys } from "../lib/identity/record_keys.ts";
-import { MemoryStore } from "../lib/stores/memory.ts";
+import { KeyByKeyStore } from "./support/key_by_key_store.ts";
 import { clientList, policyOptions, request, type Scene, scene } from "./support/policy.ts";
 
 /** The reply's text to a request, without the protocol around it. */
@@ -132,7 +132,7 @@ test("what 0.1.0 knows passes, and is taken over", async () => {
 test("a client's entry that could not be read once is not begun anew", async () => {
   const clientKey = keysOf().client;
   let failing = false;
-  class OnceFailing extends MemoryStore {
+  class OnceFailing extends KeyByKeyStore {
     override get(...[key, deadline]: Parameters<Store["get"]>) {
       return failing && key === clientKey
         ? Promise.reject(new StoreError("late"))
@@ -160,7 +160,7 @@ test("without the auto-whitelist every triplet has to show itself", async () => 
 
 test("a client's entry that cannot be had does not keep its triplet from being judged", async () => {
   const clientKey = keysOf().client;
-  class HalfStore extends MemoryStore {
+  class HalfStore extends KeyByKeyStore {
     override get(...[key, deadline]: Parameters<Store["get"]>) {
       return key === clientKey
         ? Promise.reject(new StoreError("that server is gone"))
@@ -175,7 +175,7 @@ test("a client's entry that cannot be had does not keep its triplet from being j
 
 test("a client's server that hangs is waited for half of the time, and the other half is left for writing", async () => {
   const clientKey = keysOf().client;
-  class HangingStore extends MemoryStore {
+  class HangingStore extends KeyByKeyStore {
     override get(...[key, deadline]: Parameters<Store["get"]>) {
       if (key !== clientKey) return super.get(key, deadline);
       return new Promise<undefined>((_, reject) => {
@@ -199,7 +199,7 @@ test("what 0.1.0 knows is waited for as long as the rest takes", async () => {
   const keyOf = keysWith("gl1:");
   const triplet = keyOf("triplet\n192.0.2.0/24\nalice@example.org\nrobin@example.com");
   // One server, as slow for everything; the answers come in the order of the questions.
-  class SlowStore extends MemoryStore {
+  class SlowStore extends KeyByKeyStore {
     override async get(...[key, deadline]: Parameters<Store["get"]>) {
       await new Promise((resolve) => setTimeout(resolve, 300));
       return await super.get(key, deadline);

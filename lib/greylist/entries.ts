@@ -6,15 +6,9 @@
  *   were not there; otherwise as a failure, once.
  * - A copy that cannot be asked in time says nothing.
  */
-import {
-  type Copies,
-  type CopiesByKey,
-  type Copy,
-  type Deadline,
-  type Store,
-  StoreError,
-} from "../stores/store.ts";
+import { type Copies, type Copy, type Deadline, type Store, StoreError } from "../stores/store.ts";
 import type { Merge, Times } from "./merge.ts";
+import { readTexts, type Text } from "./texts.ts";
 
 /** How the text of a record is understood. */
 export interface Kind<Record> {
@@ -39,24 +33,68 @@ export interface Told {
   unreadableEntry(key: string): void;
 }
 
+const nobody: readonly Copy[] = [];
+
+/** Takes entries from the texts of a round trip, in the order in which their keys were read. */
+export class EntryReader {
+  #next = 0;
+  readonly #forgetting: Promise<void>[] = [];
+  #failure: StoreError | undefined;
+
+  constructor(
+    private readonly store: Store,
+    private readonly texts: readonly (Text | undefined)[],
+    private readonly deadline: Deadline,
+    private readonly told: Told,
+  ) {}
+
+  /** What stands under the next key, if it was had; undefined for no key. */
+  optional<Record>(key: string | undefined, kind: Kind<Record>): Entry<Record> | undefined {
+    const text = key === undefined ? undefined : this.texts[this.#next++];
+    return text && this.#understood(text, kind);
+  }
+
+  /** What stands under the next key. If that cannot be read, `done` fails. */
+  needed<Record>(key: string, kind: Kind<Record>): Entry<Record> {
+    const text = this.texts[this.#next++];
+    if (text?.key !== key) throw new Error(`${key} is wanted, and was not read`);
+    const entry = this.#understood(text, kind);
+    if (entry !== undefined) return entry;
+    this.#failure ??= new StoreError(`the entry of ${text.key} could not be read`);
+    return { ...text, record: undefined, stale: nobody };
+  }
+
+  /** Settles when what cannot be read is forgotten. Rejects with a StoreError if something needed is among it. */
+  async done(): Promise<void> {
+    await Promise.all(this.#forgetting);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #understood<Record>(
+    { key, text, copies }: Text,
+    { decode }: Kind<Record>,
+  ): Entry<Record> | undefined {
+    const record = text === undefined ? undefined : decode(text);
+    const entry = { key, record, copies, stale: nobody };
+    if (text === undefined || record !== undefined) return entry;
+    this.told.unreadableEntry(key);
+    this.#forgetting.push((copies?.answered ?? this.store).delete(key, this.deadline));
+    return hasOthers(entry) ? entry : undefined;
+  }
+}
+
 /** What the first copy says that can be reached. Rejects with a StoreError when there is none. */
 export async function readEntry<Record>(
   store: Store,
   key: string,
-  { decode }: Kind<Record>,
+  kind: Kind<Record>,
   deadline: Deadline,
   told: Told,
 ): Promise<Entry<Record>> {
-  const noted: CopiesByKey = new Map();
-  const text = await store.get(key, deadline, noted);
-  const copies = noted.get(key), entry = { key, copies, stale: [] };
-  if (text === undefined) return { ...entry, record: undefined };
-  const record = decode(text);
-  if (record !== undefined) return { ...entry, record };
-  told.unreadableEntry(key);
-  await (copies?.answered ?? store).delete(key, deadline);
-  if (hasOthers(entry)) return { ...entry, record };
-  throw new StoreError(`the entry of ${key} could not be read`);
+  const texts = await readTexts(store, [key], 0, deadline);
+  const reader = new EntryReader(store, texts, deadline, told), entry = reader.needed(key, kind);
+  await reader.done();
+  return entry;
 }
 
 /** Whether there are copies that have not been asked. */

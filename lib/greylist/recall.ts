@@ -6,19 +6,11 @@
  * - A store with several copies is read from one. What the others know costs a second round trip, and is asked
  *   for only when it may matter; what one of them lacked is then written to it.
  * - The client's record, the correspondent's and those of 0.1.0 may be on others. What is not there in time
- *   is no information: they are waited for as long as the rest takes, but no longer than half of the time
- *   that there is, so that the other half is left for writing.
+ *   (texts.ts) is no information.
  */
 import type { RecordKeys } from "../identity/record_keys.ts";
 import type { Copy, Deadline, Store } from "../stores/store.ts";
-
-import {
-  type Entry,
-  type Kind,
-  onlyStoreErrors,
-  readEntry,
-  type Told as Reading,
-} from "./entries.ts";
+import { EntryReader, onlyStoreErrors, type Told as Reading } from "./entries.ts";
 import type { Change } from "./knowledge.ts";
 import type { Times } from "./merge.ts";
 import {
@@ -37,6 +29,7 @@ import {
   encodeTriplet,
   sizedApart,
 } from "./records.ts";
+import { readTexts } from "./texts.ts";
 
 /** The keys of all that is to be read; undefined: it is not asked for. */
 export interface Wanted extends Omit<RecordKeys, "senders" | "client" | "senderHash" | "id"> {
@@ -100,37 +93,25 @@ export function createRecall(store: Store, told: Told): Recall {
   };
 
   async function read(wanted: Wanted, deadline: Deadline): Promise<Recollection> {
-    const { senders, triplets, domain } = wanted;
-    const first = <Record>(key: string, kind: Kind<Record>) =>
-      readEntry(store, key, kind, deadline, told);
-    const elsewhere = {
-      client: optional(wanted.client, kinds.client, first),
-      correspondent: optional(wanted.correspondent, kinds.correspondent, first),
-      releaseTriplet: optional(wanted.releaseTriplet, kinds.releaseTriplet, first),
-      releaseClient: optional(wanted.releaseClient, kinds.releaseClient, first),
+    const { client, correspondent, releaseTriplet, releaseClient } = wanted;
+    const { senders = [], triplets, domain } = wanted;
+    const isKey = (key: string | undefined) => key !== undefined;
+    const optional = [client, correspondent, releaseTriplet, releaseClient].filter(isKey);
+    const needed = [...senders, ...triplets, domain].filter(isKey);
+    const texts = await readTexts(store, [...optional, ...needed], optional.length, deadline);
+    const reader = new EntryReader(store, texts, deadline, told);
+    // In the order of the keys.
+    const entries = {
+      client: reader.optional(client, kinds.client),
+      correspondent: reader.optional(correspondent, kinds.correspondent),
+      releaseTriplet: reader.optional(releaseTriplet, kinds.releaseTriplet),
+      releaseClient: reader.optional(releaseClient, kinds.releaseClient),
+      senders: senders.map((key) => reader.needed(key, kinds.sender)),
+      triplets: triplets.map((key) => reader.needed(key, kinds.triplet)),
+      domain: domain === undefined ? undefined : reader.needed(domain, kinds.domain),
     };
-    const began = performance.now();
-    const together = await Promise.all([
-      Promise.all(senders?.map((key) => first(key, kinds.sender)) ?? []),
-      Promise.all(triplets.map((key) => first(key, kinds.triplet))),
-      domain === undefined ? undefined : first(domain, kinds.domain),
-    ]);
-    const late = Math.max(began + (deadline - began) / 2, performance.now());
-    const [client, correspondent, releaseTriplet, releaseClient] = await Promise.all([
-      elsewhere.client.by(late),
-      elsewhere.correspondent.by(late),
-      elsewhere.releaseTriplet.by(late),
-      elsewhere.releaseClient.by(late),
-    ]);
-    return recollection({
-      senders: together[0],
-      triplets: together[1],
-      domain: together[2],
-      client,
-      correspondent,
-      releaseTriplet,
-      releaseClient,
-    });
+    await reader.done();
+    return recollection(entries);
   }
 
   async function readDomain(
@@ -148,33 +129,6 @@ export function createRecall(store: Store, told: Told): Recall {
       correspondent: before.correspondent ?? found.correspondent,
       vouched: true,
     });
-  }
-
-  /** A record that may be had or not; `by` gives it if it is there by then. */
-  function optional<Record>(
-    key: string | undefined,
-    kind: Kind<Record>,
-    first: (key: string, kind: Kind<Record>) => Promise<Entry<Record>>,
-  ) {
-    let found: Entry<Record> | undefined, settled = key === undefined;
-    const reading = key === undefined
-      ? Promise.resolve()
-      : first(key, kind).then((entry) => void (found = entry), onlyStoreErrors)
-        .finally(() => settled = true);
-    // Told by `by`, or not at all, when the rest has failed before.
-    reading.catch(() => {});
-    return {
-      async by(time: Deadline): Promise<typeof found> {
-        if (settled) return found;
-        let timer: ReturnType<typeof setTimeout> | undefined;
-        // At least a turn of the event loop: it may have arrived with the rest.
-        const late = new Promise<void>((resolve) =>
-          timer = setTimeout(resolve, Math.max(1, time - performance.now()))
-        );
-        await Promise.race([reading, late]).finally(() => clearTimeout(timer));
-        return found;
-      },
-    };
   }
 
   async function write(

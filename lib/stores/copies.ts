@@ -16,11 +16,16 @@
  *   as it usually takes, whatever is left of the request's time: a copy that is missing is missed much later.
  */
 import type { RemoteServer } from "./memcached_server.ts";
-import { type CopiesByKey, type Copy, type Deadline, StoreError } from "./store.ts";
+import { type Copies, type Copy, type Deadline, StoreError } from "./store.ts";
+
+/** What a copy says, and which others there are. */
+export interface Answer {
+  readonly value: string | undefined;
+  readonly copies: Copies;
+}
 
 /**
- * The value of the first copy that answers, and in `copies` which others there are. Rejects with a StoreError
- * when none does.
+ * What the first copy says that answers. Rejects with a StoreError when none does.
  *
  * @param servers all, in the order of their weights
  * @param count how many of them keep the key
@@ -30,8 +35,7 @@ export function readFirst(
   count: number,
   key: string,
   deadline: Deadline,
-  copies: CopiesByKey | undefined,
-): Promise<string | undefined> {
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const keepers = servers.slice(0, count);
     /** What each has met last, of those that have failed; `lost` those that have failed twice. */
@@ -48,13 +52,13 @@ export function readFirst(
         if (isAnswered) return;
         const others = keepers.filter((other) => other !== server);
         const unsure = others.filter((other) => failures.has(other) || other.isDoubtful);
-        copies?.set(key, {
+        const copies = {
           answered: server,
           unasked: others.filter((other) => !lost.has(other)).map(unlessGivenUp),
           elsewhere: servers.slice(count, count + unsure.length).map(unlessGivenUp),
-        });
+        };
         isAnswered = true;
-        resolve(value);
+        resolve({ value, copies });
       }, (error) => {
         failures.set(server, error);
         lost.add(server);

@@ -14,11 +14,12 @@ import type { Credentials } from "./memcached_connection.ts";
 import { RemoteServer } from "./memcached_server.ts";
 import { placeOf, Rendezvous } from "./rendezvous.ts";
 import {
-  type CopiesByKey,
   type Deadline,
+  getOne,
   type Store,
   StoreError,
   type StoreObserver,
+  type ToldOfKey,
   violation,
 } from "./store.ts";
 
@@ -64,13 +65,27 @@ export class MemcachedStore implements Store {
     this.#layout = this.#layoutOf(servers, options.copies ?? 1);
   }
 
-  get(key: string, deadline: Deadline, copies?: CopiesByKey): Promise<string | undefined> {
-    const wrong = violation(key);
-    if (wrong !== undefined || this.#closed) return this.#refuse(wrong);
-    const { copies: count } = this.#layout, servers = this.#inOrderOf(key), [first] = servers;
-    return count === 1 && first !== undefined
-      ? first.get(key, deadline)
-      : readFirst(servers, count, key, deadline, copies);
+  get(key: string, deadline: Deadline): Promise<string | undefined> {
+    return getOne(this, key, deadline);
+  }
+
+  getMany(keys: readonly string[], deadline: Deadline, told: ToldOfKey): void {
+    const { copies: count } = this.#layout;
+    for (const [place, key] of keys.entries()) {
+      const failed = (error: Error) => told(place, error);
+      const wrong = violation(key);
+      if (wrong !== undefined || this.#closed) {
+        this.#refuse(wrong).catch(failed);
+        continue;
+      }
+      const servers = this.#inOrderOf(key), [first] = servers;
+      if (count === 1 && first !== undefined) {
+        first.get(key, deadline).then((value) => told(place, value), failed);
+      } else {
+        readFirst(servers, count, key, deadline)
+          .then(({ value, copies }) => told(place, value, copies), failed);
+      }
+    }
   }
 
   put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void> {

@@ -8,8 +8,14 @@
  * entry costs.
  */
 import { ExpiryQueue, type Queued } from "./expiry_queue.ts";
-import type { Deadline, Store } from "./store.ts";
-import { StoreError, violation } from "./store.ts";
+import {
+  type Deadline,
+  getOne,
+  type Store,
+  StoreError,
+  type ToldOfKey,
+  violation,
+} from "./store.ts";
 
 /**
  * About 65 MB when full. With 100,000 new mails a day that is the retry window of two days, where clients have
@@ -50,13 +56,15 @@ export class MemoryStore implements Store {
   }
 
   get(key: string, deadline: Deadline): Promise<string | undefined> {
-    return this.#settle(violation(key), deadline, () => {
-      const entry = this.#entries.get(key);
-      if (entry === undefined) return undefined;
-      if (entry.expires > this.clock()) return entry.value;
-      this.#letGo(entry);
-      return undefined;
-    });
+    return getOne(this, key, deadline);
+  }
+
+  getMany(keys: readonly string[], deadline: Deadline, told: ToldOfKey): void {
+    const isLate = this.#closed || performance.now() >= deadline;
+    for (const [place, key] of keys.entries()) {
+      const wrong = isLate ? this.#late() : violation(key);
+      told(place, wrong === undefined ? this.#value(key) : new StoreError(`memory: ${wrong}`));
+    }
   }
 
   put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void> {
@@ -84,6 +92,18 @@ export class MemoryStore implements Store {
     return Promise.resolve();
   }
 
+  #value(key: string): string | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    if (entry.expires > this.clock()) return entry.value;
+    this.#letGo(entry);
+    return undefined;
+  }
+
+  #late(): string {
+    return this.#closed ? "the store is closed" : "no time left";
+  }
+
   #letGo(entry: Entry | undefined): void {
     if (entry === undefined) return;
     this.#entries.delete(entry.key);
@@ -91,11 +111,8 @@ export class MemoryStore implements Store {
   }
 
   #settle<T>(wrong: string | undefined, deadline: Deadline, operation: () => T): Promise<T> {
-    if (this.#closed) return Promise.reject(new StoreError("memory: the store is closed"));
-    if (wrong !== undefined) return Promise.reject(new StoreError(`memory: ${wrong}`));
-    if (performance.now() >= deadline) {
-      return Promise.reject(new StoreError("memory: no time left"));
-    }
+    const why = this.#closed || performance.now() >= deadline ? this.#late() : wrong;
+    if (why !== undefined) return Promise.reject(new StoreError(`memory: ${why}`));
     return Promise.resolve(operation());
   }
 }

@@ -19,7 +19,14 @@ import { clearTimeout, setTimeout } from "node:timers";
 import { operationRules } from "./breaker.ts";
 import { Health } from "./health.ts";
 import { isBusy, loadSqlite, removeRemains, type SqliteFile } from "./sqlite_file.ts";
-import { type Deadline, type Store, StoreError, type StoreObserver, violation } from "./store.ts";
+import {
+  type Deadline,
+  type Store,
+  StoreError,
+  type StoreObserver,
+  type ToldOfKey,
+  violation,
+} from "./store.ts";
 
 /** Between two tries for a lock. Closing does not wake who waits, so it is short. */
 const longestPauseMs = 40;
@@ -94,6 +101,12 @@ export class SqliteStore implements Store {
     return this.#operate(this.#reading, violation(key), deadline, (open) => {
       return open.get(key, Math.floor(this.options.clock()));
     });
+  }
+
+  getMany(keys: readonly string[], deadline: Deadline, told: ToldOfKey): void {
+    for (const [place, key] of keys.entries()) {
+      this.get(key, deadline).then((value) => told(place, value), (error) => told(place, error));
+    }
   }
 
   put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void> {

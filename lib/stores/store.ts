@@ -40,11 +40,13 @@ export interface Store {
    * matters more is kept apart by its size.
    */
   readonly forgetsBySize: boolean;
+  /** The value stored under `key`, or `undefined`. */
+  get(key: string, deadline: Deadline): Promise<string | undefined>;
   /**
-   * The value stored under `key`, or `undefined`. A store with several copies of its entries gives the first
-   * that it can reach, and notes in `copies` whom else one could ask; to be asked while it is fresh.
+   * Reads many keys together, in one round trip for each server, and tells of each once: at once where nothing has
+   * to be waited for. Where the store keeps several copies it gives the first that it can reach.
    */
-  get(key: string, deadline: Deadline, copies?: CopiesByKey): Promise<string | undefined>;
+  getMany(keys: readonly string[], deadline: Deadline, told: ToldOfKey): void;
   /** Stores `value` under `key` for `ttlSeconds`, in place of what was there. */
   put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void>;
   /** Forgets `key`. */
@@ -72,7 +74,17 @@ export interface Copies {
   readonly elsewhere: readonly Copy[];
 }
 
-export type CopiesByKey = Map<string, Copies>;
+/**
+ * Told what is stored under one of the keys: undefined for a miss; an error when it could not be read.
+ *
+ * @param place of the key among those that were asked for
+ * @param copies where there are several: whom else one could ask, while it is fresh
+ */
+export type ToldOfKey = (
+  place: number,
+  answer: string | undefined | Error,
+  copies?: Copies,
+) => void;
 
 /** A point in time by which an operation has to be settled, in milliseconds of `performance.now()`. */
 export type Deadline = number;
@@ -90,6 +102,20 @@ export interface StoreObserver {
 
 /** In bytes. */
 const longestValue = 4096;
+
+/** `get` of a store, by its `getMany`. */
+export function getOne(
+  store: Pick<Store, "getMany">,
+  key: string,
+  deadline: Deadline,
+): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    store.getMany([key], deadline, (_place, answer) => {
+      if (answer instanceof Error) reject(answer);
+      else resolve(answer);
+    });
+  });
+}
 
 /** What of an operation breaks the contract's rules, or `undefined`; adapters ask before they act. */
 export function violation(key: string, value = "", ttlSeconds = 1): string | undefined {

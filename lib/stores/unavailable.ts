@@ -6,6 +6,15 @@ import { type Store, StoreError } from "./store.ts";
 
 export function unavailableStore(name: string, why: string): Store {
   const fail = () => Promise.reject(new StoreError(why));
-  const close = () => Promise.resolve();
-  return { name, forgetsBySize: false, get: fail, put: fail, delete: fail, ping: fail, close };
+  return {
+    name,
+    forgetsBySize: false,
+    get: fail,
+    getMany: (keys, _deadline, told) =>
+      keys.forEach((_, place) => told(place, new StoreError(why))),
+    put: fail,
+    delete: fail,
+    ping: fail,
+    close: () => Promise.resolve(),
+  };
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { parseStoreAddress } from "../../lib/stores/address.ts";
-import type { Copies } from "../../lib/stores/store.ts";
+import type { Copies, Store } from "../../lib/stores/store.ts";
 import { soon } from "../store_contract.ts";
 import { dump, restore, statistics, talk } from "../support/memcached_text.ts";
 import { type Memcached, startMemcached } from "../support/memcached.ts";
@@ -30,6 +30,16 @@ function open(t: Cleanup, memcacheds: readonly Memcached[], copies = 2) {
 }
 
 const keys = Array.from({ length: 300 }, (_, i) => `gl1:${i.toString(36)}`);
+
+/** What the first copy says that answers, and whom else one could ask. */
+function read(store: Store, key: string, deadline = soon()) {
+  return new Promise<{ value: string | undefined; copies: Copies | undefined }>((resolve, reject) =>
+    store.getMany([key], deadline, (_place, answer, copies) => {
+      if (answer instanceof Error) reject(answer);
+      else resolve({ value: answer, copies });
+    })
+  );
+}
 
 /** How many of the servers have each key. */
 async function holders(memcacheds: readonly Memcached[]): Promise<number[]> {
@@ -59,10 +69,10 @@ test("a reading asks one server, and says whom else one could ask", async (t) =>
   const three = await servers(t), { store } = open(t, three);
   await store.put("gl1:{a}s", "v", 60, soon());
   const before = await statistics(three);
-  const copies = new Map<string, Copies>();
-  assert.equal(await store.get("gl1:{a}s", soon(), copies), "v");
+  const { value, copies } = await read(store, "gl1:{a}s");
+  assert.equal(value, "v");
   assert.equal((await statistics(three)).gets - before.gets, 1);
-  const { answered, unasked } = copies.get("gl1:{a}s") ?? assert.fail("nobody answered");
+  const { answered, unasked } = copies ?? assert.fail("nobody answered");
   assert.equal(unasked.length, 1);
   for (const copy of [answered, ...unasked]) assert.equal(await copy.get("gl1:{a}s", soon()), "v");
   await unasked[0]?.delete("gl1:{a}s", soon());
@@ -91,18 +101,18 @@ for (
     }
     // The first one that met it; some more for a machine that has other work.
     assert.ok(waited <= 5, `${waited} waited`);
-    await waitFor("the breaker", async () => (await read(), downs.length > 0), 5000);
+    await waitFor("the breaker", async () => (await readSome(), downs.length > 0), 5000);
     assert.match(downs[0] ?? "", new RegExp(`^memcached:${three[1]!.server}`));
     await start(three[1]!);
-    await waitFor("it to be used again", async () => (await read(), ups.length > 0), 5000);
+    await waitFor("it to be used again", async () => (await readSome(), ups.length > 0), 5000);
     for (const key of keys) {
-      const copies = new Map<string, Copies>();
-      const values = [await store.get(key, soon(timeoutMs), copies)];
-      for (const other of copies.get(key)?.unasked ?? []) values.push(await other.get(key, soon()));
+      const { value, copies } = await read(store, key, soon(timeoutMs));
+      const values = [value];
+      for (const other of copies?.unasked ?? []) values.push(await other.get(key, soon()));
       assert.ok(values.includes("w"), `${key}: ${values}`);
     }
 
-    async function read() {
+    async function readSome() {
       for (const key of keys.slice(0, 30)) await store.get(key, soon(timeoutMs));
     }
   });
@@ -135,9 +145,9 @@ test("the servers may change while the store is open: what stays keeps its conne
   store.moveTo(endpoints(four), 2);
   const readAll = async () => {
     for (const key of keys) {
-      const copies = new Map<string, Copies>();
-      let value = await store.get(key, soon(), copies);
-      for (const copy of copies.get(key)?.unasked ?? []) value ??= await copy.get(key, soon());
+      const { value: first, copies } = await read(store, key);
+      let value = first;
+      for (const copy of copies?.unasked ?? []) value ??= await copy.get(key, soon());
       assert.equal(value, "v", key);
     }
   };
@@ -251,9 +261,8 @@ test("a server that comes back with old data undoes no pass, and delays nobody",
     await restore(three[away]!.port, old);
     await waitFor("it to be used again", async () => {
       const copies = await Promise.all(keys.map(async (key) => {
-        const copies = new Map<string, Copies>();
-        await store.get(key, soon(), copies);
-        return copies.get(key)?.unasked.length;
+        const { copies } = await read(store, key);
+        return copies?.unasked.length;
       }));
       return copies.every((unasked) => unasked === 1);
     });

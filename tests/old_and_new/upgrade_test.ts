@@ -58,6 +58,7 @@ function readOnly(store: Store): Store {
     name: store.name,
     forgetsBySize: false,
     get: (key, deadline) => store.get(key, deadline),
+    getMany: (...args) => store.getMany(...args),
     put: nothing,
     delete: nothing,
     ping: nothing,
