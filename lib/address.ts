@@ -1,5 +1,6 @@
 /** IP addresses as Postfix writes them. Pure. */
 import ipaddr from "ipaddr.js";
+import { remembering } from "./recent.ts";
 
 /** An address as ipaddr.js has it; an IPv4-mapped one is IPv4. Undefined for anything else. */
 export function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
@@ -18,7 +19,7 @@ const IPV4 = /^([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})$/;
  * The groups of an address as Postfix writes it, or undefined for anything else (`unknown`, a zone,
  * brackets). IPv4 without ipaddr.js, to which 010.0.0.1 is 8.0.0.1 and 0x7f.1 an address.
  */
-export function groupsOf(text: string): Groups | undefined {
+export const groupsOf = remembering((text): Groups | undefined => {
   const match = IPV4.exec(text);
   if (match !== null) {
     // Leading zeros are decimal, as in postgrey: 010.0.0.1 is 10.0.0.1.
@@ -33,7 +34,7 @@ export function groupsOf(text: string): Groups | undefined {
   } catch {
     return undefined; // how parse() says that this is no address; isValid() would parse twice
   }
-}
+});
 
 function isMapped(parts: Groups): boolean {
   return parts[5] === 0xffff && parts.slice(0, 5).every((part) => part === 0);

@@ -27,7 +27,7 @@ export function correspondentsWith(
   >,
 ): Correspondents {
   const { recipientDelimiter: delimiters } = options;
-  const hash = partHashWith(options.secret);
+  const hashOf = partHashWith(options.secret), ofPair = hashOf("pair"), ofUser = hashOf("user");
   return {
     pairKey(outside, ours) {
       if (outside === "" || ours === "") return undefined;
@@ -35,8 +35,8 @@ export function correspondentsWith(
       const from = options.normalizeSenders === "postgrey"
         ? normalizeSender(outside)
         : normalizeSenderFully(outside, { recipient, clientName: "", delimiters });
-      return `${options.keyPrefix}w${hash("pair", `${from}\n${recipient}`)}`;
+      return `${options.keyPrefix}w${ofPair(`${from}\n${recipient}`)}`;
     },
-    userHash: (name) => hash("user", name),
+    userHash: ofUser,
   };
 }

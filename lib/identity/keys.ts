@@ -2,7 +2,7 @@
  * From key material to the keys of the store: a prefix and a hash, so that a key has a fixed length,
  * contains nothing a store could trip over, and, with a secret, tells nobody who writes to whom.
  */
-import { createHash, createHmac } from "node:crypto";
+import { hashWith } from "./hash.ts";
 
 /** Gives the key of some material (a byte string). */
 export type KeyOf = (material: string) => string;
@@ -12,8 +12,6 @@ export type KeyOf = (material: string) => string;
  * @param secret with it keys are HMAC-SHA-256, without it SHA-256
  */
 export function keysWith(prefix: string, secret?: Uint8Array): KeyOf {
-  return (material) => {
-    const hash = secret === undefined ? createHash("sha256") : createHmac("sha256", secret);
-    return prefix + hash.update(material, "latin1").digest("base64url");
-  };
+  const hash = hashWith(secret);
+  return (material) => prefix + hash(material);
 }

@@ -11,20 +11,21 @@
  * (stores/rendezvous.ts): all but C and W of one request are on one server, so that it either knows them or is
  * out of reach. No key of 0.1.0 looks like one of these: they end in a hash of 43 characters.
  */
-import { createHash, createHmac } from "node:crypto";
+import { hashWith } from "./hash.ts";
+import { remembering } from "../recent.ts";
 
 /** Who is meant by a request: texts, which are hashed here and nowhere else. */
 export interface Parties {
   /** The client's identities, one or two, each with a word in front that says what kind it is. */
   readonly identities: readonly string[];
-  /** The client's whole address. */
+  /** The identity that the client's whole address is. */
   readonly address: string;
   /** The sender as it identifies a mail; empty for the null sender, and where senders do not count. */
   readonly sender: string;
   readonly recipient: string;
   /** What all records but C of this request have in common: usually the sender's domain. */
   readonly place: string;
-  /** Where the sender's domain may earn trust; undefined: nowhere. */
+  /** The identity at which the sender's domain may earn trust; undefined: nowhere. */
   readonly scope: string | undefined;
 }
 
@@ -46,17 +47,17 @@ const hashLength = 22;
 /** Gives the keys of a request's records. */
 export type RecordKeysOf = (parties: Parties) => RecordKeys;
 
+/** Gives what hashes parts of one kind, byte strings. */
+export type PartHashOf = (kind: string) => (text: string) => string;
+
 /**
- * Gives what hashes a byte string. The kind of a part is in what is hashed: a recipient that reads like a sender is
- * none.
+ * The kind of a part is in what is hashed: a recipient that reads like a sender is none.
  *
  * @param secret with it hashes are HMAC-SHA-256, without it SHA-256
  */
-export function partHashWith(secret?: Uint8Array): (kind: string, text: string) => string {
-  return (kind, text) => {
-    const hash = secret === undefined ? createHash("sha256") : createHmac("sha256", secret);
-    return hash.update(`${kind}\n${text}`, "latin1").digest("base64url").slice(0, hashLength);
-  };
+export function partHashWith(secret?: Uint8Array): PartHashOf {
+  const hash = hashWith(secret);
+  return (kind) => remembering((text) => hash(`${kind}\n${text}`).slice(0, hashLength));
 }
 
 /**
@@ -64,16 +65,18 @@ export function partHashWith(secret?: Uint8Array): (kind: string, text: string) 
  * @param secret as for partHashWith
  */
 export function recordKeysWith(prefix: string, secret?: Uint8Array): RecordKeysOf {
-  const hash = partHashWith(secret);
+  const hashOf = partHashWith(secret);
+  const ofPlace = hashOf("place"), ofIdentity = hashOf("identity");
+  const ofSender = hashOf("sender"), ofRecipient = hashOf("recipient");
   return ({ identities, address, sender, recipient, place, scope }) => {
-    const placed = `${prefix}{${hash("place", place)}}`;
-    const clients = identities.map((identity) => hash("identity", identity));
-    const from = hash("sender", sender), to = hash("recipient", recipient);
+    const placed = `${prefix}{${ofPlace(place)}}`;
+    const clients = identities.map(ofIdentity);
+    const from = ofSender(sender), to = ofRecipient(recipient);
     return {
       senders: clients.map((client) => `${placed}s${client}${from}`),
       triplets: clients.map((client) => `${placed}t${client}${from}${to}`),
-      domain: scope === undefined ? undefined : `${placed}d${hash("scope", scope)}`,
-      client: `${prefix}c${hash("address", address)}`,
+      domain: scope === undefined ? undefined : `${placed}d${ofIdentity(scope)}`,
+      client: `${prefix}c${ofIdentity(address)}`,
       senderHash: from,
       id: `${clients[0]?.slice(0, 3)}${from.slice(0, 3)}${to.slice(0, 4)}`,
     };

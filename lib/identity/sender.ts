@@ -77,10 +77,9 @@ function normalizeLocal(local: string, recipients: readonly RegExp[], tagsLeft: 
 function recipientPatterns(recipient: string, local: string, delimiters: string): RegExp[] {
   const { local: name, domain } = splitAddress(recipient);
   const [first = "", ...labels] = domain.slice(1).split(".");
+  if (first === "" || !local.includes(first)) return [];
   const names = [...new Set([name, withoutExtension(name, delimiters)])];
-  return names.filter((name) =>
-    name !== "" && first !== "" && local.includes(name) && local.includes(first)
-  ).map((name) => {
+  return names.filter((name) => name !== "" && local.includes(name)).map((name) => {
     const at = "(?:[^0-9a-z\\0]{1,3}|[=%]40)";
     const dot = "(?:[^0-9a-z\\0]{1,2}|[=%]2e)";
     const text = escaped(name) + at + [first, ...labels].map(escaped).join(dot);

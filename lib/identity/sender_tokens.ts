@@ -23,6 +23,8 @@ const SHORT_PIECE = 4;
 
 /** @param text in lower case */
 export function withoutTokens(text: string): string {
+  // Every token has a digit.
+  if (!/[0-9]/.test(text)) return text.replace(SIDE_BY_SIDE, TOKEN);
   const rest = text.replace(UUID, (uuid) => count(DIGIT, uuid) > 0 ? TOKEN : uuid);
   const pieces = rest.match(PIECES) ?? [];
   const isLong = (piece = "") => piece.length >= LONG_TOKEN && isToken(piece);

@@ -18,6 +18,7 @@
 import { type Client, domainScope, identifyClient } from "./client.ts";
 import { canonicalDomain } from "./domain.ts";
 import { keysWith } from "./keys.ts";
+import { remembering } from "../recent.ts";
 import { type RecordKeys, recordKeysWith } from "./record_keys.ts";
 import { normalizeRecipientBy } from "./recipient.ts";
 import { normalizeSenderFully, senderDomain } from "./sender.ts";
@@ -81,10 +82,17 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
   const bySender = identifyBy === "client,sender,recipient";
   const recordKeys = recordKeysWith(options.keyPrefix, options.secret);
   const releaseKey = keysWith(options.keyPrefix, options.secret);
-  return ({ name, address, sender, recipient }) => {
-    const client = identifyClient(name, address);
+  const clientOf = remembering((text) => {
+    const end = text.indexOf("\n"), address = text.slice(0, end);
+    const client = identifyClient(text.slice(end + 1), address);
     const network = clientNetwork(address, prefixes);
     if (client === undefined || network === undefined) return undefined;
+    return { client, network, releaseKey: releaseKey(clientMaterial(network)) };
+  });
+  return ({ name, address, sender, recipient }) => {
+    const known = clientOf(`${address}\n${name}`);
+    if (known === undefined) return undefined;
+    const { client, network } = known;
     const from = bySender ? normalized(sender, recipient, hostOf(client, name)) : "";
     const to = normalizeRecipientBy(recipient, options.recipientDelimiter);
     const isNull = bySender && from === "";
@@ -110,7 +118,7 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
       },
       senderDomain: vouchingDomainOf(sender),
       releaseTriplet: releaseKey(tripletMaterial(network, sender, recipient, identifyBy)),
-      releaseClient: releaseKey(clientMaterial(network)),
+      releaseClient: known.releaseKey,
       earns,
       senderEarns: earns && bySender && !(isNull && byNetwork),
       isNamed: !client.isGeneric && !client.isPrivate,
