@@ -8,7 +8,7 @@
  * - Bytes travel as byte strings (latin1: one character a byte), because senders and recipients are
  *   raw internal form and need not be UTF-8. Only LF ends a line, and only the first "=" counts:
  *   values contain "=", CR, U+0085 and anything else but NUL and LF.
- * - Unknown attributes are kept, missing ones are missing; of duplicates the last counts.
+ * - Unknown attributes are passed over, missing ones are missing; of duplicates the last counts.
  * - A request may arrive in any pieces, and several may arrive at once.
  * - Some clients are no smtpd, and postgrey answers them: empty lines before a request and lines that are
  *   no attribute are skipped; a request whose own line ends in CR LF has no CR at the end of any line;
@@ -23,8 +23,32 @@
 /** The value of the attribute `request` that smtpd sends; there is no other. */
 const requestName = "smtpd_access_policy";
 
+/** The attributes that are of use here; smtpd sends thirty and more. */
+export const attributeNames = [
+  "request",
+  "protocol_state",
+  "instance",
+  "client_address",
+  "client_name",
+  "helo_name",
+  "sasl_username",
+  "sender",
+  "recipient",
+  "server_address",
+] as const;
+
+export type AttributeName = (typeof attributeNames)[number];
+
 /** The attributes of one request, as byte strings. */
-export type PolicyRequest = ReadonlyMap<string, string>;
+export interface PolicyRequest extends Iterable<[string, string]> {
+  get(name: AttributeName): string | undefined;
+}
+
+/** By their lengths: a line that cannot be one of them is passed over at a glance. */
+const namesByLength: (readonly AttributeName[] | undefined)[] = [];
+for (const name of attributeNames) {
+  namesByLength[name.length] = [...namesByLength[name.length] ?? [], name];
+}
 
 /** What the peer sent is no policy request. The message quotes nothing of it. */
 export class ProtocolError extends Error {
@@ -68,7 +92,7 @@ export class RequestReader {
       return undefined;
     }
     const request = parseRequest(this.#buffer.slice(0, end));
-    this.#buffer = this.#buffer.slice(end);
+    this.#buffer = end === this.#buffer.length ? "" : this.#buffer.slice(end);
     this.#searchFrom = 0;
     this.#skipped = 0;
     return request;
@@ -91,16 +115,23 @@ export class RequestReader {
 
 /** Where the empty line behind a request ends; undefined if there is none yet. */
 function endOfRequest(buffer: string, from: number): number | undefined {
-  const end = /\n\r?\n/g;
-  end.lastIndex = from;
-  return end.test(buffer) ? end.lastIndex : undefined;
+  const lf = buffer.indexOf("\n\n", from), crlf = buffer.indexOf("\n\r\n", from);
+  if (crlf !== -1 && (lf === -1 || crlf < lf)) return crlf + 3;
+  return lf === -1 ? undefined : lf + 2;
 }
 
 function parseRequest(text: string): PolicyRequest {
-  const attributes = new Map<string, string>();
-  for (const line of text.split("\n")) {
-    const equals = line.indexOf("=");
-    if (equals > 0) attributes.set(line.slice(0, equals), attributeValue(line.slice(equals + 1)));
+  const attributes = new Map<AttributeName, string>();
+  for (let start = 0, end; start < text.length; start = end + 1) {
+    end = text.indexOf("\n", start);
+    if (end === -1) end = text.length;
+    const equals = text.indexOf("=", start);
+    if (equals === -1) break;
+    for (const name of namesByLength[equals - start] ?? []) {
+      if (text.startsWith(name, start)) {
+        attributes.set(name, attributeValue(text.slice(equals + 1, end)));
+      }
+    }
   }
   if (attributes.get("request") === `${requestName}\r`) {
     for (const [name, value] of attributes) {
