@@ -394,7 +394,7 @@ test("a time stamp is local time with its zone", () => {
   assert.equal(Date.parse(stamp), at.getTime());
 });
 
-test("a log setting is a word, or a word and an absolute path", async () => {
+test("a log setting is a word, or a word and an absolute path", () => {
   assert.deepEqual(parseLogTarget("syslog"), { kind: "syslog", path: "/dev/log" });
   assert.deepEqual(parseLogTarget("syslog:/run/log"), { kind: "syslog", path: "/run/log" });
   assert.deepEqual(parseLogTarget("file:/var/log/x"), { kind: "file", path: "/var/log/x" });
@@ -403,8 +403,16 @@ test("a log setting is a word, or a word and an absolute path", async () => {
   for (const text of ["", "file", "file:", "file:relative", "syslog:", "stdout", "Stderr"]) {
     assert.throws(() => parseLogTarget(text), RangeError, text);
   }
+});
+
+test("without a destination nothing is put into words", async () => {
   const none = await openDestination({ kind: "none" }, { json: false, journalStream: undefined });
-  assert.equal(await say(none, "nothing"), 1);
+  assert.equal(none, undefined);
+  const { log, close } = openLog(none, { threshold: "debug", format: "text", now: () => 0 });
+  const request = { get: () => assert.fail("looked at"), [Symbol.iterator]: () => assert.fail() };
+  log.decision({ action: "pass", reason: "triplet found", request });
+  log.stopped();
+  await close(0);
 });
 
 test("a probe that names no client is of interest at level debug only", async () => {

@@ -18,20 +18,16 @@ export interface DestinationOptions {
   readonly journalStream: string | undefined;
 }
 
-const nothing = new Uint8Array();
-
-/** Opens a destination; a file or socket only at the first line, so that this never fails. */
+/**
+ * Opens a destination; a file or socket only at the first line, so that this never fails. Undefined: lines go nowhere.
+ */
 export async function openDestination(
   target: LogTarget,
   options: DestinationOptions,
-): Promise<Destination> {
+): Promise<Destination | undefined> {
   switch (target.kind) {
     case "none":
-      return {
-        frame: () => nothing,
-        write: (frames) => Promise.resolve(frames.length),
-        close() {},
-      };
+      return undefined;
     case "stderr":
       return {
         frame: framer(!options.json && !isStamped(2, options.journalStream)),

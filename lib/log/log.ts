@@ -73,33 +73,24 @@ const mailless: readonly string[] = ["VRFY", "ETRN"];
 /** How often, in milliseconds, the log at level info says for one reason that mail was not asked about. */
 const notAskedInterval = 60_000;
 
-/** Says a line: a text, and fields. */
+/** Says a line: a text, and fields; a decision has no text. */
 export type Emit = (level: Level, text: string, fields: Fields) => void;
 
 export interface LogOptions {
-  /** Whether lines of level debug are written. */
-  readonly debugging: () => boolean;
+  /** Whether lines of a level are written at all; what is not is not even put into words. */
+  readonly isWritten: (level: Level) => boolean;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
 
 /** The log whose lines `emit` takes. */
-export function createLog(emit: Emit, { debugging, now }: LogOptions): Log {
+export function createLog(emit: Emit, { isWritten, now }: LogOptions): Log {
   /** For each reason, of which there are few: when it was told, and how often it was not since then. */
   const notAsked = new Map<string, { readonly at: number; omitted: number }>();
   return {
-    decision: ({ action, reason, delaySeconds, request, entry, suspicion, id, store, problem }) =>
-      emit("info", "", {
-        action,
-        reason,
-        ...(delaySeconds === undefined ? {} : { delay: delaySeconds }),
-        ...requestFields(request),
-        ...(entry === undefined ? {} : { entry: escapeWord(entry) }),
-        ...(suspicion === undefined ? {} : { suspicion }),
-        ...(id === undefined ? {} : { id }),
-        ...(store === undefined ? {} : { store }),
-        ...(problem === undefined ? {} : { problem: escapeText(problem) }),
-      }),
+    decision(record) {
+      if (isWritten("info")) emit("info", "", decisionFields(record));
+    },
     notAsked(reason, request) {
       const told = notAsked.get(reason);
       // Without a client it is a probe, as that of the image's health check.
@@ -111,7 +102,7 @@ export function createLog(emit: Emit, { debugging, now }: LogOptions): Log {
       if (isMail && isDue) {
         notAsked.set(reason, { at: now(), omitted: 0 });
         say("info", told === undefined || told.omitted === 0 ? {} : { omitted: told.omitted });
-      } else if (debugging()) say("debug", {});
+      } else if (isWritten("debug")) say("debug", {});
       else if (told !== undefined && isMail) told.omitted++;
     },
     clientEarnedWhitelist: (request) => {
@@ -168,6 +159,20 @@ export function createLog(emit: Emit, { debugging, now }: LogOptions): Log {
     up: (server, downSeconds) =>
       emit("info", `store ${server} is usable again after ${Math.round(downSeconds)} s`, {}),
   };
+}
+
+/** In the order in which they are written. */
+function decisionFields(record: DecisionRecord): Fields {
+  const { action, reason, delaySeconds, entry, suspicion, id, store, problem } = record;
+  const fields: Partial<Record<FieldName, string | number>> = { action, reason };
+  if (delaySeconds !== undefined) fields.delay = delaySeconds;
+  Object.assign(fields, requestFields(record.request));
+  if (entry !== undefined) fields.entry = escapeWord(entry);
+  if (suspicion !== undefined) fields.suspicion = suspicion;
+  if (id !== undefined) fields.id = id;
+  if (store !== undefined) fields.store = store;
+  if (problem !== undefined) fields.problem = escapeText(problem);
+  return fields;
 }
 
 /** postgrey's fields behind the reason, empty ones left out. */
