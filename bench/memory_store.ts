@@ -9,11 +9,11 @@ import { MemoryStore } from "../lib/stores/memory.ts";
 const { gc } = globalThis as { gc?: () => void };
 if (gc === undefined) throw new Error("run with --v8-flags=--expose-gc");
 
-const keysOf = recordKeysWith("gl1:");
+const { keysOf, hashOfIdentity } = recordKeysWith("gl1:");
 /** A triplet's key, the longest that there is. */
 const key = (i: number) =>
   keysOf({
-    identities: [`a:${i}`],
+    identities: [hashOfIdentity(`a:${i}`)],
     address: "",
     sender: `alice@d${i}.example`,
     recipient: "robin@example.com",

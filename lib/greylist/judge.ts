@@ -22,7 +22,7 @@ import { decide, type Decision } from "./decide.ts";
 import { createInquiry, type InquiryOptions, type Outcome } from "./inquiry.ts";
 import type { Known, Rules } from "./knowledge.ts";
 import { createRecall, type Wanted, type WantedOfDomain, withDomain } from "./recall.ts";
-import type { Recollection } from "./recollection.ts";
+import { hasUnasked, type Recollection } from "./recollection.ts";
 
 export interface JudgeOptions {
   readonly rules: Rules;
@@ -88,15 +88,15 @@ export function createJudge(options: JudgeOptions, parts: JudgeParts): Judge {
     let deadline = performance.now() + options.storeTimeoutMilliseconds;
     const decideOn = ({ known }: Recollection) => decide(known, asked.earns, now, rules);
     let read = await recall.read(wanted, deadline), decision = decideOn(read);
+    const isSettled = () => !needsAllCopies(decision) || !hasUnasked(read);
     const askOtherCopies = async () => {
-      if (!needsAllCopies(decision)) return;
       const until = deadline - options.storeTimeoutMilliseconds * shareForWriting;
       read = await recall.readRest(read, { now, ...rules }, until);
       decision = decideOn(read);
     };
-    await askOtherCopies();
+    if (!isSettled()) await askOtherCopies();
     let vouching = decision.verdict === "pass" && decision.vouched
-      ? subject.senderDomain
+      ? subject.senderDomain()
       : undefined;
     let suspicion: string | undefined;
     if (decision.verdict === "defer") {
@@ -111,7 +111,7 @@ export function createJudge(options: JudgeOptions, parts: JudgeParts): Judge {
       read = await recall.readDomain(ofDomain, read, deadline);
       wanted = withDomain(wanted, ofDomain);
       decision = decideOn(read);
-      await askOtherCopies();
+      if (!isSettled()) await askOtherCopies();
     }
     await recall.write(decision.changes, read, wanted, now, deadline);
     if (decision.verdict === "pass") tellOfClient(decision, read.known, request);

@@ -95,10 +95,14 @@ export function createRecall(store: Store, told: Told): Recall {
   async function read(wanted: Wanted, deadline: Deadline): Promise<Recollection> {
     const { client, correspondent, releaseTriplet, releaseClient } = wanted;
     const { senders = [], triplets, domain } = wanted;
-    const isKey = (key: string | undefined) => key !== undefined;
-    const optional = [client, correspondent, releaseTriplet, releaseClient].filter(isKey);
-    const needed = [...senders, ...triplets, domain].filter(isKey);
-    const texts = await readTexts(store, [...optional, ...needed], optional.length, deadline);
+    const keys: string[] = [];
+    for (const key of [client, correspondent, releaseTriplet, releaseClient]) {
+      if (key !== undefined) keys.push(key);
+    }
+    const optional = keys.length;
+    keys.push(...senders, ...triplets);
+    if (domain !== undefined) keys.push(domain);
+    const texts = await readTexts(store, keys, optional, deadline);
     const reader = new EntryReader(store, texts, deadline, told);
     // In the order of the keys.
     const entries = {
@@ -138,30 +142,32 @@ export function createRecall(store: Store, told: Told): Recall {
     now: number,
     deadline: Deadline,
   ): Promise<void> {
-    const needed: Promise<void>[] = [], others: Promise<void>[] = [];
+    const underWay: Promise<unknown>[] = [];
+    let needed = 0, failures = 0, failure: unknown;
+    const failed = (error: unknown) => {
+      failures++;
+      failure ??= error;
+    };
     for (const change of changes) {
       const written = writeOne(change, store, wanted, now, deadline);
-      const waits = change.kind === "triplet" && change.record?.state === "waiting";
-      if (waits) needed.push(written);
-      // The client's server may be another, and slow: nobody waits for it.
+      if (change.kind === "triplet" && change.record?.state === "waiting") {
+        needed++;
+        underWay.push(written.catch(failed));
+      } // The client's server may be another, and slow: nobody waits for it.
       else if (change.kind === "client") {
-        void written.catch(onlyStoreErrors).catch(told.internalError);
+        written.catch(onlyStoreErrors).catch(told.internalError);
       } // A pass stands whether it can be remembered or not; the store has told the log already.
-      else others.push(written.catch(onlyStoreErrors));
+      else underWay.push(written.catch(onlyStoreErrors));
     }
-    const changed = new Set(changes.map((change) => keyOf(change, wanted)));
     for (const { key, change, to } of repairsOf(read)) {
-      if (changed.has(key)) continue;
+      if (changes.some((change) => keyOf(change, wanted) === key)) continue;
       for (const copy of to) {
-        void writeOne(change, copy, wanted, now, deadline)
+        writeOne(change, copy, wanted, now, deadline)
           .catch(onlyStoreErrors).catch(told.internalError);
       }
     }
-    const [outcomes] = await Promise.all([Promise.allSettled(needed), Promise.all(others)]);
-    const [failed] = outcomes.filter((outcome) => outcome.status === "rejected");
-    if (failed !== undefined && outcomes.every(({ status }) => status === "rejected")) {
-      throw failed.reason;
-    }
+    await Promise.all(underWay);
+    if (needed > 0 && failures === needed) throw failure;
   }
 
   function writeOne(
@@ -206,14 +212,22 @@ function encoded(
 }
 
 function keyOf(change: Written, wanted: Wanted): string {
-  const keys = {
-    sender: wanted.senders,
-    triplet: wanted.triplets,
-    client: [wanted.client],
-    correspondent: [wanted.correspondent],
-    domain: [wanted.domain],
-  }[change.kind];
-  const key = keys?.["identity" in change ? change.identity : 0];
+  const key = keyIn(change, wanted);
   if (key === undefined) throw new Error(`a ${change.kind} is to be written that was not read`);
   return key;
+}
+
+function keyIn(change: Written, wanted: Wanted): string | undefined {
+  switch (change.kind) {
+    case "sender":
+      return wanted.senders?.[change.identity];
+    case "triplet":
+      return wanted.triplets[change.identity];
+    case "client":
+      return wanted.client;
+    case "correspondent":
+      return wanted.correspondent;
+    case "domain":
+      return wanted.domain;
+  }
 }

@@ -77,22 +77,30 @@ export function recollection(entries: Entries): Recollection {
   return { known: entries.vouched ? { ...known, vouched: true } : known, entries };
 }
 
-/**
- * The same with what the copies know that were not asked before; the very same when there are none. Never
- * rejects because of the store.
- */
+/** Whether there are copies of an entry that have not been asked. */
+export function hasUnasked({ entries }: Recollection): boolean {
+  return anyOf(entries, hasOthers);
+}
+
+/** Whether something is true of one of the entries. */
+function anyOf(entries: Entries, is: (entry: Entry<unknown>) => boolean): boolean {
+  const { domain, client, correspondent, releaseTriplet, releaseClient } = entries;
+  const isOf = (entry: Entry<unknown> | undefined) => entry !== undefined && is(entry);
+  return entries.senders.some(is) || entries.triplets.some(is) || isOf(domain) || isOf(client) ||
+    isOf(correspondent) || isOf(releaseTriplet) || isOf(releaseClient);
+}
+
+/** The same with what the copies know that were not asked before. Never rejects because of the store. */
 export async function withOthers(
   before: Recollection,
   times: Times,
   deadline: Deadline,
   told: Told,
 ): Promise<Recollection> {
-  const { senders, triplets, vouched = false, ...single } = before.entries;
-  const everything = [...senders, ...triplets, ...Object.values(single)];
-  if (!everything.some((entry) => entry !== undefined && hasOthers(entry))) return before;
+  const { senders, triplets, vouched = false } = before.entries;
   const rest = <Record>(entry: Entry<Record>, kind: Kind<Record>) =>
     readOthers(entry, kind, times, deadline, told);
-  const { domain, client, correspondent, releaseTriplet, releaseClient } = single;
+  const { domain, client, correspondent, releaseTriplet, releaseClient } = before.entries;
   const entries = await Promise.all([
     Promise.all(senders.map((entry) => rest(entry, kinds.sender))),
     Promise.all(triplets.map((entry) => rest(entry, kinds.triplet))),
@@ -131,6 +139,7 @@ interface Repair {
 export function repairsOf(read: Recollection): Repair[] {
   const { senders, triplets, domain, client, correspondent } = read.entries;
   const repairs: Repair[] = [];
+  if (!anyOf(read.entries, ({ stale }) => stale.length > 0)) return repairs;
   const add = <Record>(
     entry: Entry<Record> | undefined,
     change: (record: Record) => Written,

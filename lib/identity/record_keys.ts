@@ -14,18 +14,18 @@
 import { hashWith } from "./hash.ts";
 import { remembering } from "../recent.ts";
 
-/** Who is meant by a request: texts, which are hashed here and nowhere else. */
+/** Who is meant by a request. */
 export interface Parties {
-  /** The client's identities, one or two, each with a word in front that says what kind it is. */
+  /** The hashes of the client's identities, one or two. */
   readonly identities: readonly string[];
-  /** The identity that the client's whole address is. */
+  /** That of the identity that the client's whole address is. */
   readonly address: string;
   /** The sender as it identifies a mail; empty for the null sender, and where senders do not count. */
   readonly sender: string;
   readonly recipient: string;
   /** What all records but C of this request have in common: usually the sender's domain. */
   readonly place: string;
-  /** The identity at which the sender's domain may earn trust; undefined: nowhere. */
+  /** The hash of the identity at which the sender's domain may earn trust; undefined: nowhere. */
   readonly scope: string | undefined;
 }
 
@@ -44,8 +44,12 @@ export interface RecordKeys {
 /** 132 bits: far beyond any accident, and a key of three of them is well within Memcached's 250 bytes. */
 const hashLength = 22;
 
-/** Gives the keys of a request's records. */
-export type RecordKeysOf = (parties: Parties) => RecordKeys;
+/** Gives the keys of requests' records. */
+export interface RecordKeyMaker {
+  /** The hash of an identity: a text with a word in front that says what kind it is. */
+  hashOfIdentity(identity: string): string;
+  keysOf(parties: Parties): RecordKeys;
+}
 
 /** Gives what hashes parts of one kind, byte strings. */
 export type PartHashOf = (kind: string) => (text: string) => string;
@@ -64,21 +68,22 @@ export function partHashWith(secret?: Uint8Array): PartHashOf {
  * @param prefix what all keys begin with
  * @param secret as for partHashWith
  */
-export function recordKeysWith(prefix: string, secret?: Uint8Array): RecordKeysOf {
+export function recordKeysWith(prefix: string, secret?: Uint8Array): RecordKeyMaker {
   const hashOf = partHashWith(secret);
-  const ofPlace = hashOf("place"), ofIdentity = hashOf("identity");
-  const ofSender = hashOf("sender"), ofRecipient = hashOf("recipient");
-  return ({ identities, address, sender, recipient, place, scope }) => {
-    const placed = `${prefix}{${ofPlace(place)}}`;
-    const clients = identities.map(ofIdentity);
-    const from = ofSender(sender), to = ofRecipient(recipient);
-    return {
-      senders: clients.map((client) => `${placed}s${client}${from}`),
-      triplets: clients.map((client) => `${placed}t${client}${from}${to}`),
-      domain: scope === undefined ? undefined : `${placed}d${ofIdentity(scope)}`,
-      client: `${prefix}c${ofIdentity(address)}`,
-      senderHash: from,
-      id: `${clients[0]?.slice(0, 3)}${from.slice(0, 3)}${to.slice(0, 4)}`,
-    };
+  const ofPlace = hashOf("place"), ofSender = hashOf("sender"), ofRecipient = hashOf("recipient");
+  return {
+    hashOfIdentity: hashOf("identity"),
+    keysOf({ identities, address, sender, recipient, place, scope }) {
+      const placed = `${prefix}{${ofPlace(place)}}`;
+      const from = ofSender(sender), to = ofRecipient(recipient);
+      return {
+        senders: identities.map((client) => `${placed}s${client}${from}`),
+        triplets: identities.map((client) => `${placed}t${client}${from}${to}`),
+        domain: scope === undefined ? undefined : `${placed}d${scope}`,
+        client: `${prefix}c${address}`,
+        senderHash: from,
+        id: `${identities[0]?.slice(0, 3)}${from.slice(0, 3)}${to.slice(0, 4)}`,
+      };
+    },
   };
 }

@@ -13,6 +13,7 @@
  *
  * What is taken out leaves TOKEN. Two senders of letters only, without a tag, stay two.
  */
+import { remembering } from "../recent.ts";
 import { hostName } from "./host_name.ts";
 import { registrableDomain } from "./public_suffix.ts";
 import { MOST_TAGS, withoutTag } from "./sender_tags.ts";
@@ -34,10 +35,15 @@ const WITHIN = "[0-9a-z\\x80-\\xff\\0]";
 /** The normalised sender; a fixed point: doing it twice changes nothing. The null sender stays empty. */
 export function normalizeSenderFully(sender: string, context: SenderContext): string {
   const { local, domain } = splitAddress(lowerCase(sender));
-  const patterns = recipientPatterns(lowerCase(context.recipient), local, context.delimiters);
+  const patterns = recipientPatterns(context.recipient, local, context.delimiters);
   const host = hostName(context.clientName);
-  return normalizeLocal(local, patterns, MOST_TAGS) + normalizeDomain(domain, host);
+  const isOfHost = host !== undefined && domain.endsWith(host);
+  return (patterns.length === 0 ? stableLocal(local) : normalizeLocal(local, patterns, MOST_TAGS)) +
+    (isOfHost ? normalizeDomain(domain, host) : stableDomain(domain));
 }
+
+/** A local part that has no recipient in it. */
+const stableLocal = remembering((local) => normalizeLocal(local, [], MOST_TAGS));
 
 /**
  * The address inside the tags of BATV and SRS, in lower case; of SRS it is the one that the mail was forwarded for.
@@ -56,9 +62,13 @@ export function untaggedSender(sender: string): string | undefined {
 
 /** The registrable domain of a sender; undefined for the null sender, no domain, an address literal. */
 export function senderDomain(sender: string): string | undefined {
-  const name = hostName(splitAddress(sender).domain.slice(1));
-  return name === undefined ? undefined : registrableDomain(name);
+  return registrable(splitAddress(sender).domain) ?? undefined;
 }
+
+const registrable = remembering((domain): string | null => {
+  const name = hostName(domain.slice(1));
+  return name === undefined ? null : registrableDomain(name) ?? null;
+});
 
 function normalizeLocal(local: string, recipients: readonly RegExp[], tagsLeft: number): string {
   const untagged = withoutTag(local);
@@ -75,9 +85,10 @@ function normalizeLocal(local: string, recipients: readonly RegExp[], tagsLeft: 
 
 /** The recipient's address, with and without its extension, as senders write it into a local part. */
 function recipientPatterns(recipient: string, local: string, delimiters: string): RegExp[] {
-  const { local: name, domain } = splitAddress(recipient);
-  const [first = "", ...labels] = domain.slice(1).split(".");
+  const { local: name, domain } = splitAddress(lowerCase(recipient));
+  const dot = domain.indexOf("."), first = dot === -1 ? domain.slice(1) : domain.slice(1, dot);
   if (first === "" || !local.includes(first)) return [];
+  const labels = dot === -1 ? [] : domain.slice(dot + 1).split(".");
   const names = [...new Set([name, withoutExtension(name, delimiters)])];
   return names.filter((name) => name !== "" && local.includes(name)).map((name) => {
     const at = "(?:[^0-9a-z\\0]{1,3}|[=%]40)";
@@ -93,6 +104,9 @@ function escaped(text: string): string {
     (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );
 }
+
+/** A domain of a sender that is not seen with the host of that name. */
+const stableDomain = remembering((domain) => normalizeDomain(domain));
 
 /** @param domain with the `@` before it, or empty */
 function normalizeDomain(domain: string, clientName?: string): string {

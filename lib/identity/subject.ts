@@ -65,7 +65,7 @@ export interface Subject {
   /** The keys of what stands under the domain that vouches for the client, in place of its own identities. */
   keysUnder(domain: string): DomainKeys;
   /** The sender's own domain, which alone could; undefined where it has none. */
-  readonly senderDomain: string | undefined;
+  senderDomain(): string | undefined;
   /** Whether the client's verified name says who it is: no provider's, nor of an address that many may share. */
   readonly isNamed: boolean;
 }
@@ -80,43 +80,58 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
   const { identifyBy, prefixes } = options;
   const byNetwork = options.clientIdentity === "network";
   const bySender = identifyBy === "client,sender,recipient";
-  const recordKeys = recordKeysWith(options.keyPrefix, options.secret);
+  const { keysOf, hashOfIdentity } = recordKeysWith(options.keyPrefix, options.secret);
   const releaseKey = keysWith(options.keyPrefix, options.secret);
+  /** All that depends on the client alone. */
   const clientOf = remembering((text) => {
     const end = text.indexOf("\n"), address = text.slice(0, end);
     const client = identifyClient(text.slice(end + 1), address);
     const network = clientNetwork(address, prefixes);
     if (client === undefined || network === undefined) return undefined;
-    return { client, network, releaseKey: releaseKey(clientMaterial(network)) };
+    const own = hashOfIdentity(client.identity), whole = hashOfIdentity(client.addressIdentity);
+    const usual = byNetwork
+      ? [hashOfIdentity(`network:${network}`)]
+      : own === whole
+      ? [whole]
+      : [own, whole];
+    return {
+      client,
+      network,
+      identities: { own, whole, usual, ofNullSender: byNetwork ? usual : [whole] },
+      releaseKey: releaseKey(clientMaterial(network)),
+    };
   });
   return ({ name, address, sender, recipient }) => {
     const known = clientOf(`${address}\n${name}`);
     if (known === undefined) return undefined;
-    const { client, network } = known;
+    const { client, network, identities } = known;
     const from = bySender ? normalized(sender, recipient, hostOf(client, name)) : "";
     const to = normalizeRecipientBy(recipient, options.recipientDelimiter);
     const isNull = bySender && from === "";
     const domain = bySender ? senderDomain(sender) : undefined;
     const earns = !client.isPrivate;
     const parties = {
-      address: client.addressIdentity,
+      address: identities.whole,
       sender: from,
       recipient: to,
       place: bySender ? domain ?? "" : to,
     };
+    const isOwn = domain !== undefined && !byNetwork &&
+      domainScope(client, domain) === client.identity;
+    const scope = isOwn ? identities.own : identities.whole;
     return {
       client,
-      keys: recordKeys({
+      keys: keysOf({
         ...parties,
-        identities: identitiesOf(client, network, isNull),
-        scope: domain === undefined ? undefined : scopeOf(client, domain),
+        identities: isNull ? identities.ofNullSender : identities.usual,
+        scope: domain === undefined ? undefined : scope,
       }),
       keysUnder(vouching) {
-        const identity = `spf:${vouching}`;
+        const identity = hashOfIdentity(`spf:${vouching}`);
         const scope = domain === undefined ? undefined : identity;
-        return recordKeys({ ...parties, identities: [identity], scope });
+        return keysOf({ ...parties, identities: [identity], scope });
       },
-      senderDomain: vouchingDomainOf(sender),
+      senderDomain: () => vouchingDomainOf(sender),
       releaseTriplet: releaseKey(tripletMaterial(network, sender, recipient, identifyBy)),
       releaseClient: known.releaseKey,
       earns,
@@ -124,12 +139,6 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
       isNamed: !client.isGeneric && !client.isPrivate,
     };
   };
-
-  function identitiesOf(client: Client, network: string, isNull: boolean): string[] {
-    if (byNetwork) return [`network:${network}`];
-    const { identity, addressIdentity } = client;
-    return isNull || identity === addressIdentity ? [addressIdentity] : [identity, addressIdentity];
-  }
 
   function normalized(sender: string, recipient: string, clientName: string): string {
     if (options.normalizeSenders === "postgrey") return normalizeSender(sender);
@@ -140,10 +149,6 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
   /** One of several hosts, whose own name may stand in the sender and changes with the host. */
   function hostOf({ kind }: Client, name: string): string {
     return kind === "mailers" || kind === "hosts" ? name : "";
-  }
-
-  function scopeOf(client: Client, domain: string): string {
-    return byNetwork ? client.addressIdentity : domainScope(client, domain);
   }
 }
 

@@ -12,6 +12,7 @@
  */
 import ipaddr from "ipaddr.js";
 import { parseAddress } from "../address.ts";
+import { remembering } from "../recent.ts";
 
 /** How many bits of an address identify a client. */
 export interface Prefixes {
@@ -34,11 +35,12 @@ export function clientNetwork(address: string, prefixes: Prefixes): string | und
 const number = "\0";
 
 /** The sender as it identifies a mail over several attempts. The null sender stays empty. */
-export function normalizeSender(sender: string): string {
+export const normalizeSender = remembering((sender) => {
   const { local, domain } = splitAddress(sender);
-  const stable = withoutExtension(withoutSrs(withoutBatv(local)));
-  return lowerCase(stable.replace(/\b\d+\b/g, number) + domain);
-}
+  // All tags end in "=".
+  const untagged = local.includes("=") ? withoutSrs(withoutBatv(local)) : local;
+  return lowerCase(withoutExtension(untagged).replace(/\b\d+\b/g, number) + domain);
+});
 
 /** The recipient as it identifies a mailbox. */
 export function normalizeRecipient(recipient: string): string {
@@ -55,6 +57,7 @@ export function splitAddress(address: string): { local: string; domain: string }
 
 /** Lower case for A to Z only: other bytes may be half of a character. */
 export function lowerCase(text: string): string {
+  if (!/[A-Z]/.test(text)) return text;
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
@@ -63,8 +66,12 @@ export function lowerCase(text: string): string {
  * beginning (postconf(5), recipient_delimiter).
  */
 export function withoutExtension(local: string, delimiters = "+"): string {
-  const at = [...local].findIndex((character) => delimiters.includes(character));
-  return at > 0 ? local.slice(0, at) : local;
+  let first = local.length;
+  for (const delimiter of delimiters) {
+    const at = local.indexOf(delimiter);
+    if (at !== -1 && at < first) first = at;
+  }
+  return first > 0 ? local.slice(0, first) : local;
 }
 
 // prvs=tag=user, or as older versions of the draft had it, prvs=user=tag. A tag is a digit for the key, three

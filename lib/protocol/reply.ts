@@ -59,8 +59,12 @@ function template<Kind extends keyof typeof examples>(
 ): Template<Kind> {
   // Bytes beyond ASCII that are no UTF-8 make a smtpd with smtputf8 fall back to its default action.
   if (!/^[ -~]+$/.test(text)) throw new RangeError(`want printable ASCII, got "${text}"`);
+  // Texts and, between them, the letters of macros.
+  const pieces = text.split(/%(.?)/);
   const fill = (values: Readonly<Record<string, string>>) =>
-    text.replace(/%(.?)/g, (whole, macro) => macro === "%" ? "%" : values[macro] ?? whole);
+    pieces.reduce((filled, piece, i) =>
+      filled + (i % 2 === 0 ? piece : piece === "%" ? "%" : values[piece] ?? `%${piece}`)
+    );
   const allowed = Object.keys(examples[kind]);
   for (const [whole, macro] of text.matchAll(/%(.?)/g)) {
     if (macro !== "%" && !allowed.includes(macro ?? "")) {

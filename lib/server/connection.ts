@@ -130,8 +130,11 @@ export class Connection {
         this.#deciding = false;
         this.#lastProgress = this.#options.now();
         if (this.#state === "closed") return;
-        await this.#peer.send(encodeAction(action));
-        this.#lastProgress = this.#options.now();
+        const sending = this.#peer.send(encodeAction(action));
+        if (sending !== undefined) {
+          await sending;
+          this.#lastProgress = this.#options.now();
+        }
         this.#turn += this.#lastProgress - began;
       }
       // The next piece of a flood goes on with its turn.
