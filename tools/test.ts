@@ -31,6 +31,10 @@ const denoOnly = ["tests/e2e"];
 const byRequest = ["container", "faults", "flood", "model", "old_and_new", "outcome"]
   .map((folder) => `tests/${folder}`);
 
+/** Waits for the end of a runner that has been started, and counts what it did. */
+type Runner = () => Promise<void>;
+type Shown = "at once" | "at its end";
+
 interface Counts {
   passed: number;
   failed: number;
@@ -46,9 +50,16 @@ const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 const broken: string[] = [];
 try {
   installPackages();
-  const bunTests = asked.length === 0 ? startUnderBun() : undefined;
-  testUnderDeno();
-  await bunTests?.end();
+  const [endToEnd, others] = parted(asked.length > 0 ? asked : ["tests"]);
+  const runners: Runner[] = [];
+  // Side by side, because they wait most of the time: Postfix needs its seconds for each mail.
+  if (others.length > 0) runners.push(startUnderDeno("deno", others, "at once"));
+  if (endToEnd.length > 0) {
+    const shown = others.length > 0 ? "at its end" : "at once";
+    runners.push(startUnderDeno("deno-e2e", endToEnd, shown));
+  }
+  if (asked.length === 0) runners.push(startUnderBun());
+  for (const end of runners) await end();
 } finally {
   fs.rmSync(reports, { recursive: true });
 }
@@ -59,48 +70,57 @@ say(
 );
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
 
-function testUnderDeno(): void {
-  const report = path.join(reports, "deno.xml");
-  const folders = asked.length > 0 ? asked : ["tests"];
-  const ignored = byRequest.filter((folder) => !asked.includes(folder));
-  say(`== deno ${Deno.version.deno}: ${folders.join(" ")}`);
-  const args = ["test", "-A", "--no-prompt", `--junit-path=${report}`];
-  // An empty --ignore would ignore everything.
-  if (ignored.length > 0) args.push(`--ignore=${ignored.join(",")}`);
-  // Not node:child_process: its emulation rewrites arguments to Deno.
-  const { code } = new Deno.Command(Deno.execPath(), {
-    args: [...args, ...folders],
-    stdout: "inherit",
-    stderr: "inherit",
-  }).outputSync();
-  count(report, code);
+/** The end-to-end suites, and the others. */
+function parted(folders: readonly string[]): [endToEnd: string[], others: string[]] {
+  const isEndToEnd = (name: string) => denoOnly.some((folder) => name.startsWith(folder));
+  const all = folders.flatMap((name) => name === "tests" ? [...denoOnly, name] : [name]);
+  return [all.filter(isEndToEnd), all.filter((name) => !isEndToEnd(name))];
 }
 
-/** Starts what can run under Bun, beside the tests under Deno: most of them wait most of the time. */
-function startUnderBun(): { end(): Promise<void> } {
-  const report = path.join(reports, "bun.xml"), output = path.join(reports, "bun.out");
+function startUnderDeno(name: string, folders: readonly string[], shown: Shown): Runner {
+  const ignored = byRequest.filter((folder) => !asked.includes(folder));
+  if (folders.includes("tests")) ignored.push(...denoOnly);
+  const args = ["test", "-A", "--no-prompt", `--junit-path=${reportOf(name)}`];
+  // An empty --ignore would ignore everything.
+  if (ignored.length > 0) args.push(`--ignore=${ignored.join(",")}`);
+  // By sh: the emulation of node:child_process rewrites arguments to Deno.
+  const command = ["sh", "-c", 'exec "$@"', "sh", Deno.execPath(), ...args, ...folders];
+  return start(name, `deno ${Deno.version.deno}: ${folders.join(" ")}`, command, shown);
+}
+
+function startUnderBun(): Runner {
   const files = fs.readdirSync("tests", { recursive: true, encoding: "utf8" })
     .map((name) => `./tests/${name}`)
     .filter((name) => name.endsWith("_test.ts"))
     .filter((name) => ![...denoOnly, ...byRequest].some((folder) => name.startsWith(`./${folder}`)))
     .sort();
   const args = ["-y", bun, "test", "--timeout=120000", "--reporter=junit"];
-  const descriptor = fs.openSync(output, "w");
-  const child = spawn("npx", [...args, `--reporter-outfile=${report}`, ...files], {
-    stdio: ["ignore", descriptor, descriptor],
-  });
-  const status = new Promise<number>((resolve) => {
-    child.on("error", (error) => (say(`Cannot run npx: ${error.message}`), resolve(1)));
+  const command = ["npx", ...args, `--reporter-outfile=${reportOf("bun")}`, ...files];
+  return start("bun", `${bun}: ${files.length} files`, command, "at its end");
+}
+
+/** Starts a runner, whose output is shown at once or when it has ended. */
+function start(name: string, title: string, command: readonly string[], shown: Shown): Runner {
+  const output = path.join(reports, `${name}.out`);
+  if (shown === "at once") say(`== ${title}`);
+  const descriptor = shown === "at once" ? "inherit" : fs.openSync(output, "w");
+  const [program = "", ...args] = command;
+  const child = spawn(program, args, { stdio: ["ignore", descriptor, descriptor] });
+  const ended = new Promise<number>((resolve) => {
+    child.on("error", (error) => (say(`Cannot run ${program}: ${error.message}`), resolve(1)));
     child.on("exit", (code) => resolve(code ?? 1));
   });
-  return {
-    async end() {
-      count(report, await status);
-      say(`== ${bun}: ${files.length} files`);
-      for (const line of fs.readFileSync(output, "utf8").trimEnd().split("\n")) say(line);
-      fs.closeSync(descriptor);
-    },
+  return async () => {
+    count(reportOf(name), await ended);
+    if (descriptor === "inherit") return;
+    fs.closeSync(descriptor);
+    say(`== ${title}`);
+    for (const line of fs.readFileSync(output, "utf8").trimEnd().split("\n")) say(line);
   };
+}
+
+function reportOf(name: string): string {
+  return path.join(reports, `${name}.xml`);
 }
 
 /** All packages, before two runners want them at the same time. */
