@@ -19,9 +19,9 @@ import {
 
 const lists = process.argv.includes("--wrong");
 const [names, senders] = process.argv.slice(2).filter((argument) => argument !== "--wrong");
-const clients = readClients(names ?? new URL("../tests/identity/names.tsv", import.meta.url));
+const clients = readClients(names ?? new URL("../tests/unit/identity/names.tsv", import.meta.url));
 const streams = readStreams(
-  senders ?? new URL("../tests/identity/senders.tsv", import.meta.url),
+  senders ?? new URL("../tests/unit/identity/senders.tsv", import.meta.url),
 );
 
 function print(line: string): void {

@@ -1,6 +1,6 @@
 /**
  * What share of the clients of a table, by kind, is recognised as it should be, and what share of the senders.
- * The tables are tests/identity/names.tsv and senders.tsv, or others of their form.
+ * The tables are tests/unit/identity/names.tsv and senders.tsv, or others of their form.
  *
  * - pool: mailers of a large sender, which should be one.
  * - single: an ordinary server, which should be known by its name.

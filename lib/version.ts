@@ -1,2 +1,2 @@
-/** The version of this program, as `--version` prints it. `tests/help_test.ts` holds deno.json to it. */
+/** The version of this program, as `--version` prints it. `tests/unit/commands/help_test.ts` holds deno.json to it. */
 export const version = "0.1.0";

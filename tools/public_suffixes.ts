@@ -1,6 +1,6 @@
 /**
  * `deno task suffixes`: makes lib/identity/public_suffix_table.ts from the public suffix list in tldts
- * (npm). To be run after an update of tldts: until then tests/identity/public_suffix_test.ts fails.
+ * (npm). To be run after an update of tldts: until then tests/unit/identity/public_suffix_test.ts fails.
  */
 import * as fs from "node:fs";
 // The list itself: tldts exports no way to go through its rules.

@@ -80,7 +80,7 @@ export const clients = target(
 const columns = (name: string) =>
   file(name).split("\n").filter((line) => /^[^#]/.test(line)).map((line) => line.split("\t"));
 
-const streams = columns("tests/identity/senders.tsv");
+const streams = columns("tests/unit/identity/senders.tsv");
 const people = streams.map(([, , recipient = ""]) => recipient);
 
 export const streamsOfMail = target(
@@ -132,7 +132,7 @@ export const correspondents = target(
   },
 );
 
-const hosts = columns("tests/identity/names.tsv");
+const hosts = columns("tests/unit/identity/names.tsv");
 
 export const names = target(
   "names of clients",

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { parseStoreAddress } from "../../lib/stores/address.ts";
 import type { Copies, Store } from "../../lib/stores/store.ts";
-import { soon } from "../store_contract.ts";
+import { soon } from "../support/store_contract.ts";
 import { dump, restore, statistics, talk } from "../support/memcached_text.ts";
 import { type Memcached, startMemcached } from "../support/memcached.ts";
 import { policyOptions, request, scene } from "../support/policy.ts";

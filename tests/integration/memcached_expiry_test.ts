@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as net from "node:net";
 import test from "node:test";
-import { soon } from "../store_contract.ts";
+import { soon } from "../support/store_contract.ts";
 import { fakedClock } from "../support/clock.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { openMemcached as open, sleep } from "../support/stores.ts";

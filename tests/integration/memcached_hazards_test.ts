@@ -8,7 +8,7 @@ import test from "node:test";
 // @ts-types="../../lib/stores/memjs.d.ts"
 import { Client } from "memjs";
 import { StoreError } from "../../lib/stores/store.ts";
-import { soon } from "../store_contract.ts";
+import { soon } from "../support/store_contract.ts";
 import { faultyServer, honestReply, onRequest } from "../support/faulty_server.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { failure, openMemcached as open, sleep, works } from "../support/stores.ts";

@@ -1,7 +1,7 @@
 /** A Memcached that answers, and yet is no good: what is called down, what is not, and how often. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { soon } from "../store_contract.ts";
+import { soon } from "../support/store_contract.ts";
 import { faultyServer, honestReply, onRequest, reply } from "../support/faulty_server.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { failure, openMemcached as open, sleep, works } from "../support/stores.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import test from "node:test";
-import { soon } from "../store_contract.ts";
+import { soon } from "../support/store_contract.ts";
 import {
   faultyServer,
   honestReply,

@@ -5,7 +5,7 @@ import test from "node:test";
 import { parseStoreAddress } from "../../lib/stores/address.ts";
 import { MemcachedStore } from "../../lib/stores/memcached.ts";
 import { StoreError } from "../../lib/stores/store.ts";
-import { soon, storeContract } from "../store_contract.ts";
+import { soon, storeContract } from "../support/store_contract.ts";
 import { type Memcached, startMemcached } from "../support/memcached.ts";
 import { openMemcached } from "../support/stores.ts";
 import { atEnd, type Cleanup, tempDir, waitFor } from "../support/process.ts";

@@ -2,7 +2,7 @@
 import * as path from "node:path";
 import { MemcachedStore } from "../../lib/stores/memcached.ts";
 import { parseStoreAddress } from "../../lib/stores/address.ts";
-import { storeContract } from "../store_contract.ts";
+import { storeContract } from "../support/store_contract.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { type Cleanup, tempDir } from "../support/process.ts";
 

@@ -1,4 +1,4 @@
-/** SPF as a real name server answers it: the cases of tests/dns again, and what only a server can do. */
+/** SPF as a real name server answers it: the cases of tests/unit/dns again, and what only a server can do. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loadSpf } from "../../lib/dns/spf.ts";

@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
-import { soon } from "../store_contract.ts";
+import { soon } from "../support/store_contract.ts";
 import { tempDir, waitFor } from "../support/process.ts";
 import { another, failure, openSqlite as open } from "../support/stores.ts";
 

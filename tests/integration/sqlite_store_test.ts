@@ -8,7 +8,7 @@ import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
-import { soon, storeContract } from "../store_contract.ts";
+import { soon, storeContract } from "../support/store_contract.ts";
 import { start, tempDir, waitFor } from "../support/process.ts";
 import { another, failure, openSqlite as open, sleep } from "../support/stores.ts";
 

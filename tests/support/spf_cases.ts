@@ -1,5 +1,5 @@
 /**
- * What SPF says of a client, case by case: judged in memory (tests/dns) and with a real name server
+ * What SPF says of a client, case by case: judged in memory (tests/unit/dns) and with a real name server
  * (tests/integration). No two cases have a domain in common, so that one server can hold all of them.
  */
 import type { SpfVerdict } from "../../lib/dns/spf.ts";

@@ -6,7 +6,7 @@ import { parseStoreAddress } from "../../lib/stores/address.ts";
 import { type MemcachedOptions, MemcachedStore } from "../../lib/stores/memcached.ts";
 import { type SqliteOptions, SqliteStore } from "../../lib/stores/sqlite.ts";
 import { StoreError } from "../../lib/stores/store.ts";
-import { soon } from "../store_contract.ts";
+import { soon } from "./store_contract.ts";
 import { atEnd, type Cleanup, tempDir } from "./process.ts";
 
 /** An observer that keeps what it is told. */
