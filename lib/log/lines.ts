@@ -5,17 +5,15 @@ import type { Destination } from "./queue.ts";
 
 export const newline = 0x0a;
 
-const encoder = new TextEncoder();
-
 /** `line` and a line break; stamped, with the time and our name in front, as in mail.log. */
 export function framer(stamped: boolean): Destination["frame"] {
-  if (!stamped) return (line) => encoder.encode(`${line}\n`);
+  if (!stamped) return (line) => `${line}\n`;
   let second = NaN, stamp = "";
   return (line, _level, at) => {
     const now = Math.floor(at.getTime() / 1000);
     if (now !== second) stamp = `${timestamp(at)} greylist[${process.pid}]: `;
     second = now;
-    return encoder.encode(`${stamp}${line}\n`);
+    return `${stamp}${line}\n`;
   };
 }
 
@@ -43,7 +41,7 @@ export interface Appended {
 export function lineWriter(append: (bytes: Buffer) => Promise<Appended>): Destination["write"] {
   let torn = false;
   return async (frames) => {
-    const bytes = Buffer.concat(torn ? [Uint8Array.of(newline), ...frames] : frames);
+    const bytes = Buffer.from(`${torn ? "\n" : ""}${frames.join("")}`);
     const { kept, error } = await append(bytes);
     const lines = countLines(bytes.subarray(0, kept ?? 0)) - (torn ? 1 : 0);
     if (kept !== 0) torn = kept === undefined || bytes[kept - 1] !== newline;

@@ -2,7 +2,7 @@
  * What waits to be logged: logging never holds up an answer, whatever its destination does.
  *
  * - What waits is written in one go, so that a busy log costs a write for many lines.
- * - It is bounded in lines and in bytes. What comes beyond that is lost, and so is what a destination refuses.
+ * - It is bounded in lines and in characters. What comes beyond that is lost, and so is what a destination refuses.
  *   Losses are counted, and told in the log itself once it takes lines again, once a second at most.
  * - A destination that is stuck is left alone for a while, which doubles as long as that lasts.
  */
@@ -12,13 +12,13 @@ export type Level = "debug" | "info" | "warning" | "error";
 
 /** Where lines go. */
 export interface Destination {
-  /** The bytes that a line is there; `line` has no line break, `at` is when it was said. */
-  frame(line: string, level: Level, at: Date): Uint8Array;
+  /** What a line is there; `line` has no line break, `at` is when it was said. */
+  frame(line: string, level: Level, at: Date): string;
   /**
    * Writes lines, each whole or not at all, and says how many of them, from the first; the rest is tried
    * again, after a pause if it was none. Rejects when they cannot be written: then they are lost.
    */
-  write(frames: readonly Uint8Array[]): Promise<number>;
+  write(frames: readonly string[]): Promise<number>;
   /** Leaves nothing open or behind; a write that hangs does not count. */
   close(): void;
 }
@@ -32,8 +32,8 @@ export interface QueueOptions {
   readonly now: () => number;
 }
 
-/** How much may wait. Ten thousand lines are a second of a flood, and a quarter of an hour of a busy server. */
-const maxLines = 10_000, maxBytes = 4 * 1024 ** 2;
+/** How much may wait. So many lines are seconds of a flood, and an hour of a busy server. */
+const maxLines = 40_000, maxCharacters = 8 * 1024 ** 2;
 
 /** How long, in milliseconds, a destination that takes nothing is left alone: at first, and at most. */
 const firstPause = 100, longestPause = 2000;
@@ -44,8 +44,8 @@ const lossInterval = 1000;
 export class LineQueue {
   readonly #destination: Destination;
   readonly #options: QueueOptions;
-  #waiting: Uint8Array[] = [];
-  #bytes = 0;
+  #waiting: string[] = [];
+  #characters = 0;
   #lost = 0;
   #everLost = false;
   #lossToldAt = -Infinity;
@@ -66,14 +66,13 @@ export class LineQueue {
 
   /** Has a line written soon, or counts it as lost. */
   push(line: string, level: Level, at: Date): void {
-    // A character has at least one byte: what does not fit is not encoded first.
-    if (this.#waiting.length >= maxLines || this.#bytes + line.length > maxBytes) {
+    if (this.#waiting.length >= maxLines || this.#characters + line.length > maxCharacters) {
       this.#lose(1, "lines come faster than they can be written");
       return;
     }
     const frame = this.#destination.frame(line, level, at);
     this.#waiting.push(frame);
-    this.#bytes += frame.length;
+    this.#characters += frame.length;
     this.#start();
   }
 
@@ -110,7 +109,7 @@ export class LineQueue {
         this.#usable = false;
         this.#lose(taken, error instanceof Error ? error.message : String(error));
       }
-      for (const frame of this.#waiting.splice(0, taken)) this.#bytes -= frame.length;
+      for (const frame of this.#waiting.splice(0, taken)) this.#characters -= frame.length;
       if (taken > 0) this.#pause = firstPause;
       else await this.#rest();
     }

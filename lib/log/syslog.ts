@@ -36,6 +36,13 @@ const maxMessageBytes = 8000;
 
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
+const encoder = new TextEncoder();
+
+/** A message's bytes. */
+export function datagram(message: string): Uint8Array {
+  return encoder.encode(message).subarray(0, maxMessageBytes);
+}
+
 /** `<22>Nov 22 07:51:01 greylist[123]: line`, as glibc writes it: no host name, local time. */
 export function syslogMessage(
   line: string,
@@ -43,13 +50,12 @@ export function syslogMessage(
   ident: string,
   pid: number,
   at: Date,
-): Uint8Array {
+): string {
   const day = String(at.getDate()).padStart(2);
   const time = [at.getHours(), at.getMinutes(), at.getSeconds()]
     .map((n) => String(n).padStart(2, "0")).join(":");
   const priority = mailFacility + severities[level];
-  const message = `<${priority}>${months[at.getMonth()]} ${day} ${time} ${ident}[${pid}]: ${line}`;
-  return new TextEncoder().encode(message).subarray(0, maxMessageBytes);
+  return `<${priority}>${months[at.getMonth()]} ${day} ${time} ${ident}[${pid}]: ${line}`;
 }
 
 /** How long, in milliseconds, lines may be on their way before the socket counts as stuck. */
@@ -67,7 +73,10 @@ export function syslogDestination(path: string, ident: string, pid: number): Des
       const timer = setTimeout(() => (stuck = true, remove()), sendMilliseconds);
       try {
         for (const frame of frames) {
-          await socket.send(frame, { transport: "unixpacket", path: name });
+          await socket.send(datagram(frame), {
+            transport: "unixpacket",
+            path: name,
+          });
           sent++;
         }
       } catch (error) {

@@ -403,7 +403,7 @@ test("standard error that nobody reads stops neither answers nor the exit", asyn
     client = await connect(t, `unix:${file}`).catch(() => undefined);
     return client !== undefined;
   });
-  client?.send(request().repeat(12_000));
+  client?.send(request({ sender: `${"x".repeat(1000)}@example.org` }).repeat(12_000));
   await client?.replies(12_000, 20_000);
   // Of what did not fit in the queue the number is told, as soon as somebody reads.
   let seen = "";
@@ -444,13 +444,11 @@ test("a burst of decisions is written, to a file and to standard error", async (
     const lines = read(written).match(/action=greylist, /g)?.length ?? 0;
     const lost = [...read(written).matchAll(/lost: lines=(\d+)/g)]
       .reduce((sum, [, count]) => sum + Number(count), 0);
-    assert.equal(lines + lost, 20_000);
-    // None, on a machine that has nothing else to do.
-    assert.ok(lost < 2000, `${lost} of 20,000 lines were lost`);
+    assert.deepEqual([lines, lost], [20_000, 0]);
   }
 });
 
-test("standard error that nobody reads holds 4 MiB of long lines, and no more", async (t) => {
+test("standard error that nobody reads holds 8 MiB of long lines, and no more", async (t) => {
   const dir = tempDir(t), pipe = path.join(dir, "pipe"), socket = path.join(dir, "socket");
   execFileSync("mkfifo", [pipe]);
   const reader = fs.openSync(pipe, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
@@ -482,7 +480,7 @@ test("standard error that nobody reads holds 4 MiB of long lines, and no more", 
     return written + lost === 400;
   }, 60_000);
   // What waits, and what the write that hangs was given.
-  assert.ok(bytes < 2 * 4 * 1024 ** 2 + 100_000, `${bytes} bytes were kept`);
+  assert.ok(bytes < 2 * 8 * 1024 ** 2 + 100_000, `${bytes} bytes were kept`);
   assert.equal(await running.stop(), 0);
 });
 

@@ -18,11 +18,11 @@ export function keptLog(text = (line: string, _level: Level) => line): KeptLog {
     lines,
     writes,
     destination: {
-      frame: (line, level) => new TextEncoder().encode(text(line, level)),
+      frame: text,
       async write(frames) {
         const taken = await kept.broken?.() ?? frames.length;
         writes.push(taken);
-        for (const frame of frames.slice(0, taken)) lines.push(new TextDecoder().decode(frame));
+        lines.push(...frames.slice(0, taken));
         return taken;
       },
       close() {},
