@@ -20,7 +20,8 @@ import { type Copies, type Copy, type Deadline, StoreError } from "./store.ts";
 
 /** What a copy says, and which others there are. */
 export interface Answer {
-  readonly value: string | undefined;
+  /** In the order of the keys. */
+  readonly values: readonly (string | undefined)[];
   readonly copies: Copies;
 }
 
@@ -28,12 +29,12 @@ export interface Answer {
  * What the first copy says that answers. Rejects with a StoreError when none does.
  *
  * @param servers all, in the order of their weights
- * @param count how many of them keep the key
+ * @param count how many of them keep the keys
  */
 export function readFirst(
   servers: readonly RemoteServer[],
   count: number,
-  key: string,
+  keys: readonly string[],
   deadline: Deadline,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
@@ -42,13 +43,13 @@ export function readFirst(
     const failures = new Map<RemoteServer, unknown>(), lost = new Set<RemoteServer>();
     let asked = 0, isAnswered = false;
     const ask = (server: RemoteServer) => {
-      const reading = () => server.get(key, deadline, askNext);
+      const reading = () => server.getMany(keys, deadline, askNext);
       const again = (error: unknown) => {
         failures.set(server, error);
         askNext();
         return reading();
       };
-      return reading().catch(again).then((value) => {
+      return reading().catch(again).then((values) => {
         if (isAnswered) return;
         const others = keepers.filter((other) => other !== server);
         const unsure = others.filter((other) => failures.has(other) || other.isDoubtful);
@@ -58,7 +59,7 @@ export function readFirst(
           elsewhere: servers.slice(count, count + unsure.length).map(unlessGivenUp),
         };
         isAnswered = true;
-        resolve({ value, copies });
+        resolve({ values, copies });
       }, (error) => {
         failures.set(server, error);
         lost.add(server);
@@ -110,7 +111,7 @@ function unlessGivenUp(server: RemoteServer): Copy {
       const reading = () =>
         server.isGivenUp
           ? Promise.reject(new StoreError("memcached: a copy that nobody waits for"))
-          : server.get(key, deadline, () => {});
+          : server.getMany([key], deadline, () => {}).then(([value]) => value);
       return reading().catch(reading);
     },
     put: (key, value, ttlSeconds, deadline) => server.put(key, value, ttlSeconds, deadline),

@@ -11,7 +11,7 @@ import { formatServer } from "./address.ts";
 import { readFirst, toAll } from "./copies.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Credentials } from "./memcached_connection.ts";
-import { RemoteServer } from "./memcached_server.ts";
+import { mostTogether, RemoteServer } from "./memcached_server.ts";
 import { placeOf, Rendezvous } from "./rendezvous.ts";
 import {
   type Deadline,
@@ -45,6 +45,12 @@ interface Layout {
   readonly copies: number;
 }
 
+/** Keys, by their places among those that are asked for, and the servers that keep them. */
+interface Group {
+  readonly servers: readonly RemoteServer[];
+  readonly members: number[];
+}
+
 export class MemcachedStore implements Store {
   readonly name = "memcached";
   readonly forgetsBySize = true;
@@ -70,20 +76,18 @@ export class MemcachedStore implements Store {
   }
 
   getMany(keys: readonly string[], deadline: Deadline, told: ToldOfKey): void {
-    const { copies: count } = this.#layout;
-    for (const [place, key] of keys.entries()) {
-      const failed = (error: Error) => told(place, error);
-      const wrong = violation(key);
-      if (wrong !== undefined || this.#closed) {
-        this.#refuse(wrong).catch(failed);
-        continue;
-      }
-      const servers = this.#inOrderOf(key), [first] = servers;
+    for (const { servers, members } of this.#groupsOf(keys, told)) {
+      const failed = (error: Error) => members.forEach((place) => told(place, error));
+      const together = members.map((place) => keys[place] ?? "");
+      const { copies: count } = this.#layout, [first] = servers;
       if (count === 1 && first !== undefined) {
-        first.get(key, deadline).then((value) => told(place, value), failed);
+        first.getMany(together, deadline)
+          .then((values) => members.forEach((place, i) => told(place, values[i])), failed);
       } else {
-        readFirst(servers, count, key, deadline)
-          .then(({ value, copies }) => told(place, value, copies), failed);
+        readFirst(servers, count, together, deadline).then(
+          ({ values, copies }) => members.forEach((place, i) => told(place, values[i], copies)),
+          failed,
+        );
       }
     }
   }
@@ -149,6 +153,24 @@ export class MemcachedStore implements Store {
       : toAll(servers.slice(0, copies), deadline, this.options.timeoutMs, operation);
   }
 
+  /** The places of the keys that can be read in one go, because the same servers keep them; others are told. */
+  #groupsOf(keys: readonly string[], told: ToldOfKey): Iterable<Group> {
+    const groups = new Map<string, Group>();
+    for (const [place, key] of keys.entries()) {
+      const wrong = this.#closed ? "the store is closed" : violation(key);
+      if (wrong !== undefined) {
+        told(place, this.#error(wrong));
+        continue;
+      }
+      const servers = this.#inOrderOf(key);
+      const names = servers.length === 1 ? "" : servers.map(({ label }) => label).join();
+      const batch = `${Math.floor(place / mostTogether)} ${names}`, known = groups.get(batch);
+      if (known === undefined) groups.set(batch, { servers, members: [place] });
+      else known.members.push(place);
+    }
+    return groups.values();
+  }
+
   /** The servers in the order of their weights for a key: as many as there are copies keep it. */
   #inOrderOf(key: string): readonly RemoteServer[] {
     const { inOrder, rendezvous } = this.#layout;
@@ -160,6 +182,10 @@ export class MemcachedStore implements Store {
   }
 
   #refuse(wrong: string | undefined): Promise<never> {
-    return Promise.reject(new StoreError(`memcached: ${wrong ?? "the store is closed"}`));
+    return Promise.reject(this.#error(wrong ?? "the store is closed"));
+  }
+
+  #error(why: string): StoreError {
+    return new StoreError(`memcached: ${why}`);
   }
 }

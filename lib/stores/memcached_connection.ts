@@ -1,8 +1,9 @@
 /**
  * One connection to one Memcached: the only module that names memjs, and the cage it is kept in.
  *
- * memjs turns operations into bytes and bytes into replies, nothing more. All that it does about time
- * and failure is switched off or replaced, because none of it can be relied on:
+ * memjs makes the socket, connects, and logs in, nothing more: its own requests and replies cost as much as all the rest
+ * of an answer (memcached_protocol.ts has ours). All that it does about time and failure is switched off or replaced,
+ * because none of it can be relied on:
  *
  * | memjs | here |
  * |---|---|
@@ -12,71 +13,58 @@
  * | gives up with end(), which leaks a descriptor while the server hangs | destroy() |
  * | believes any bytes: magic and opcode are not looked at, an unknown opaque is skipped; logs in as often as it is told to | each reply's header is checked before its body is waited for, the first that is wrong ends the connection |
  * | waits for as many bytes as a reply announces, up to 4 GiB, and for ever when they contradict each other | sees whole replies only, none longer than any of ours can be |
- * | after 2^31 operations every call throws | the sequence starts again |
  * | reads user and password from MEMCACHIER_* and MEMCACHE_* | they are set or cleared afterwards, and never read |
  * | logs to the console | a logger that does nothing; every error comes back as a value |
  * | Nagle's algorithm on, so pipelined requests wait for each other | off |
- * | one write for each request | requests of one turn go out in one write: half the processor time of a busy daemon |
+ * | one write for each request | requests of one turn go out in one write |
  *
  * The socket never keeps the process alive; whoever waits has a timer that does.
  */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 // @ts-types="./memjs.d.ts"
-import { Client, Server } from "memjs";
+import { Server } from "memjs";
 import type { Endpoint } from "../endpoint.ts";
+import {
+  nextSequence,
+  opcodes,
+  places,
+  type Reply,
+  ReplyError,
+  ReplyReader,
+  statuses,
+} from "./memcached_protocol.ts";
 
 export interface Credentials {
   readonly username: string;
   readonly password: string;
 }
 
-/** Opcodes of Memcached's binary protocol. */
-export const opcodes = { get: 0x00, set: 0x01, delete: 0x04 } as const;
-
-/** Who waits for a reply. */
+/** Who waits for the replies to a question. */
 export interface Pending {
-  readonly opcode: number;
-  /** Set before the callback when the server answers with an error: which, and what it says about it. */
-  complaint: string;
+  /** Whether a reply like that may come. */
+  expects(opcode: number, place: number): boolean;
+  /** A reply has come. Returns whether it was the last one. */
+  replied(reply: Reply, place: number): boolean;
   /** The connection is dead. Returns whether anybody still waited. */
   lost(why: string): boolean;
 }
 
-/** First byte of every reply in the binary protocol. */
-const replyMagic = 0x81;
-
-const headerBytes = 24;
-
-/**
- * More than any reply to us can have behind its header: flags (4 bytes), key (250), blank and the longest
- * value (4096), which store.ts limits; Memcached's errors are texts of a line. Some room for other servers.
- */
-const longestBody = 8192;
-
-/** A reply without an error; the one to a request for a key that is not there. */
-const success = 0x00, keyNotFound = 0x01;
-
 /** Replies to the two requests of a login: for the mechanisms, and to the password. */
-const loginOpcodes = [0x20, 0x21];
+const loginOpcodes: readonly number[] = [opcodes.listMechanisms, opcodes.login];
 
 /** A server that closes a connection so soon after it was made does so with every one. */
 const youngMs = 1000;
 
-/** memjs counts in 32 bits with sign; 0 is the opaque of its SASL requests. */
-const lastSequence = 0x7fff_fffe;
-
-const silent = { log() {} };
-
 export class Connection {
   readonly #server: Server;
-  readonly #client: Client;
+  /** By their sequence numbers. */
   readonly #pending = new Map<number, Pending>();
+  readonly #replies = new ReplyReader((opcode, opaque) => this.#isWanted(opcode, opaque));
   #socket: Socket | undefined;
   /** Requests of this turn, not yet written. */
-  #outbox: Buffer[] = [];
-  /** The beginning of a reply. */
-  #inbox: Buffer = Buffer.alloc(0);
+  #outbox = "";
+  #sequence: number | undefined;
   /** The replies that the login still wants, in order. */
   readonly #login: number[];
   readonly #since = performance.now();
@@ -86,7 +74,7 @@ export class Connection {
 
   constructor(
     endpoint: Endpoint,
-    auth: Credentials | undefined,
+    private readonly auth: Credentials | undefined,
     /**
      * Called once, when it dies of itself; not after `destroy`. `harmless`: the server closed it while
      * nobody waited, as when it is restarted, and not soon after it was made.
@@ -102,16 +90,11 @@ export class Connection {
     server.username = auth?.username;
     server.password = auth?.password;
     this.#server = server;
-    this.#client = new Client([server], { retries: 1, logger: silent });
-
-    server.write = (request) => {
-      if (this.#outbox.push(request) === 1) queueMicrotask(() => this.#flush());
-    };
-    server.responseHandler = (data) => this.#receive(data);
+    server.responseHandler = (data) => this.#receive(data.toString("latin1"));
     server.error = (error) => {
       // memjs passes a text instead of an Error for one thing only.
       if (typeof error !== "string") return this.#die(`connection failed: ${error.message}`, true);
-      this.#die(auth === undefined ? "wants a user and a password" : "refused user and password");
+      this.#refusedLogin();
     };
     this.#connect();
   }
@@ -127,15 +110,16 @@ export class Connection {
   }
 
   /**
-   * Lets `call` send one request of `pending.opcode` and returns its sequence number. The callback that
-   * `call` gives to memjs runs when the reply has come; its error then is one that the server
-   * answered with. `pending.lost` is called instead when the connection dies first.
+   * Sends a question's requests with the others of this turn, and returns its sequence number. `pending` is told of the
+   * replies, or that there will be none.
+   *
+   * @param requests makes them, whose numbers count from `opaque`
    */
-  send(pending: Pending, call: (client: Client) => void): number {
-    if (this.#client.seq >= lastSequence) this.#client.seq = 0;
-    call(this.#client);
-    const sequence = this.#client.seq;
+  send(pending: Pending, requests: (opaque: number) => string): number {
+    const sequence = this.#sequence = nextSequence(this.#sequence);
     this.#pending.set(sequence, pending);
+    if (this.#outbox === "") queueMicrotask(() => this.#flush());
+    this.#outbox += requests(sequence * places);
     return sequence;
   }
 
@@ -165,63 +149,47 @@ export class Connection {
 
   #flush(): void {
     const requests = this.#outbox;
-    this.#outbox = [];
-    if (this.#dead) return;
-    const [first] = requests;
-    const bytes = requests.length === 1 && first !== undefined ? first : Buffer.concat(requests);
-    this.#server.sock(false, (socket) => void socket.write(bytes));
+    this.#outbox = "";
+    if (!this.#dead) this.#server.sock(false, (socket) => void socket.write(requests, "latin1"));
   }
 
-  #receive(data: Buffer): void {
-    this.#inbox = this.#inbox.length === 0 ? data : Buffer.concat([this.#inbox, data]);
-    while (this.#inbox.length > 0 && !this.#dead) {
-      if (this.#inbox[0] !== replyMagic) {
-        const start = printable(this.#inbox);
-        return this.#die(
-          `answers with something else than Memcached's binary protocol: "${start}"`,
-        );
+  #receive(bytes: string): void {
+    this.#replies.push(bytes);
+    try {
+      for (let reply = this.#replies.next(); reply !== undefined; reply = this.#replies.next()) {
+        this.#take(reply);
+        if (this.#dead) return;
       }
-      if (this.#inbox.length < headerBytes) return;
-      const reply = headerOf(this.#inbox);
-      const wrong = this.#objection(reply);
-      if (wrong !== undefined) return this.#die(wrong);
-      const end = headerBytes + reply.bodyLength;
-      if (this.#inbox.length < end) return;
-      const whole = this.#inbox.subarray(0, end);
-      this.#inbox = this.#inbox.subarray(end);
-      this.#take(reply, whole);
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      this.#die(error.message);
     }
   }
 
-  /** What is wrong with a reply, as far as its header tells. */
-  #objection({ opcode, opaque, bodyLength, textAt }: Header): string | undefined {
-    if (bodyLength > longestBody) {
-      return `announced a reply of ${bodyLength} bytes, wanted ${longestBody} at most`;
-    }
-    if (textAt > headerBytes + bodyLength) return "sent a reply that contradicts itself";
-    const wanted = loginOpcodes.includes(opcode)
-      ? this.#login[0] === opcode
-      : this.#pending.get(opaque)?.opcode === opcode;
-    return wanted ? undefined : "sent a reply that nobody asked for";
+  #isWanted(opcode: number, opaque: number): boolean {
+    if (loginOpcodes.includes(opcode)) return this.#login[0] === opcode;
+    const place = opaque % places;
+    return this.#pending.get((opaque - place) / places)?.expects(opcode, place) ?? false;
   }
 
-  /** Hands a whole reply to memjs, which calls back who waits for it. */
-  #take({ opcode, opaque, status, textAt }: Header, whole: Buffer): void {
-    const pending = this.#pending.get(opaque);
-    if (loginOpcodes.includes(opcode)) this.#login.shift();
-    else if (pending !== undefined) {
-      this.#lastReply = opaque;
-      this.#heard = performance.now();
-      if (status !== success && status !== keyNotFound) {
-        const code = status.toString(16).padStart(4, "0");
-        pending.complaint = `answers with an error, 0x${code} "${
-          printable(whole.subarray(textAt))
-        }"`;
-      }
+  #take(reply: Reply): void {
+    if (loginOpcodes.includes(reply.opcode)) {
+      this.#login.shift();
+      // memjs answers with the password, or goes on to what was to be sent.
+      Server.prototype.responseHandler.call(this.#server, Buffer.from(reply.bytes, "latin1"));
+      return;
     }
-    Server.prototype.responseHandler.call(this.#server, whole);
-    // Afterwards, because memjs calls nobody back when it is told that a login is wanted.
-    if (!this.#dead && pending !== undefined) this.#pending.delete(opaque);
+    if (reply.status === statuses.loginWanted) return this.#refusedLogin();
+    const place = reply.opaque % places, sequence = (reply.opaque - place) / places;
+    this.#lastReply = sequence;
+    this.#heard = performance.now();
+    if (this.#pending.get(sequence)?.replied(reply, place)) this.#pending.delete(sequence);
+  }
+
+  #refusedLogin(): void {
+    this.#die(
+      this.auth === undefined ? "wants a user and a password" : "refused user and password",
+    );
   }
 
   /** @param closed by the server, or the network, and not by us for what the server said */
@@ -231,29 +199,4 @@ export class Connection {
     const busy = this.destroy(why);
     this.died(why, closed && !busy && !young);
   }
-}
-
-/** What is looked at of a reply's header (Memcached's BinaryProtocolRevamped). */
-interface Header {
-  readonly opcode: number;
-  readonly status: number;
-  readonly opaque: number;
-  readonly bodyLength: number;
-  /** Where extras and key end, and value or text begins. */
-  readonly textAt: number;
-}
-
-function headerOf(bytes: Buffer): Header {
-  return {
-    opcode: bytes.readUInt8(1),
-    status: bytes.readUInt16BE(6),
-    opaque: bytes.readUInt32BE(12),
-    bodyLength: bytes.readUInt32BE(8),
-    textAt: headerBytes + bytes.readUInt8(4) + bytes.readUInt16BE(2),
-  };
-}
-
-/** The beginning of what a server says, for a log. */
-function printable(bytes: Buffer): string {
-  return bytes.toString("latin1", 0, 40).replace(/[^\x20-\x7e]+/g, " ").trim();
 }

@@ -1,18 +1,20 @@
-/** One request to a Memcached server, from when it is sent to when its promise settles. */
+/** One question to a Memcached server, from when it is sent to when its promise settles. */
 import type { Waiting } from "./deadlines.ts";
 import type { Health } from "./health.ts";
 import type { Connection, Pending } from "./memcached_connection.ts";
+import { printable, type Reply, statuses } from "./memcached_protocol.ts";
+import type { Question } from "./memcached_questions.ts";
 import type { RemoteServer } from "./memcached_server.ts";
 import type { Deadline, StoreError } from "./store.ts";
 
 export class Operation<T> implements Pending, Waiting {
   sequence = 0;
-  /** What the server says about an error that it answers with. */
-  complaint = "answers with an error";
+  /** What the server says about an error that it has answered with. */
+  #complaint: string | undefined;
   #settled = false;
 
   constructor(
-    readonly opcode: number,
+    private readonly question: Question<T>,
     private readonly begun: number,
     readonly deadline: Deadline,
     private readonly server: RemoteServer,
@@ -22,22 +24,46 @@ export class Operation<T> implements Pending, Waiting {
     private readonly reject: (error: StoreError) => void,
   ) {}
 
-  done(value: T): void {
+  expects(opcode: number, place: number): boolean {
+    const { lastPlace, lastOpcode } = this.question;
+    return place === lastPlace
+      ? opcode === lastOpcode
+      : place < lastPlace && opcode === this.question.opcode;
+  }
+
+  replied(reply: Reply, place: number): boolean {
+    const { status } = reply, { question } = this;
+    const isGood = status === statuses.success ||
+      status === statuses.keyNotFound && question.mayMiss;
+    if (!isGood) {
+      const code = status.toString(16).padStart(4, "0");
+      this.#complaint = `answers with an error, 0x${code} "${printable(reply.text)}"`;
+    } else {
+      const wrong = question.take(reply, place);
+      if (wrong !== undefined) this.#disbelieved(wrong);
+    }
+    if (place !== question.lastPlace) return false;
+    if (this.#complaint === undefined) this.#done();
+    else this.#refused(this.#complaint);
+    return true;
+  }
+
+  #done(): void {
     if (this.#finish()) return;
     this.server.answered(this.begun);
     this.side.success(this.begun);
-    this.resolve(value);
+    this.resolve(this.question.answer);
   }
 
   /** The server answered, with an error. */
-  refused(): void {
+  #refused(why: string): void {
     if (this.#finish()) return;
     this.server.answered(this.begun);
-    this.side.failure(this.begun, this.complaint);
-    this.reject(this.server.error(this.complaint));
+    this.side.failure(this.begun, why);
+    this.reject(this.server.error(why));
   }
 
-  disbelieved(why: string): void {
+  #disbelieved(why: string): void {
     if (this.#finish()) return;
     this.side.inconclusive(this.begun);
     this.reject(this.server.error(why));

@@ -4,8 +4,7 @@
  * - An operation that is not answered by its deadline fails alone when replies still come in, late; when
  *   no reply has come since it was sent, the server hangs or is gone, and the connection is replaced,
  *   which fails everything else that waits on it.
- * - A stored value is its key, a space, and the value. A value that comes back with another key in front
- *   is another request's: it is not believed, and the connection is replaced.
+ * - What comes back and cannot be believed (memcached_questions.ts) has the connection replaced, too.
  * - Three things can be down by themselves, each with a breaker (breaker.ts):
  *
  *   | what | fails when | works when |
@@ -26,14 +25,15 @@
  *   entry is gone at once. So it is told 0 then, which is for ever, or until it wants the room: who reads
  *   the entry knows by its own times that it is too old.
  */
-import { Buffer } from "node:buffer";
 import type { Endpoint } from "../endpoint.ts";
 import { formatServer } from "./address.ts";
 import { type BreakerRules, operationRules } from "./breaker.ts";
 import type { Deadlines, Waiting } from "./deadlines.ts";
 import { Health } from "./health.ts";
-import { Connection, type Credentials, opcodes } from "./memcached_connection.ts";
+import { Connection, type Credentials } from "./memcached_connection.ts";
 import { Operation } from "./memcached_operation.ts";
+import { places } from "./memcached_protocol.ts";
+import { deleting, type Question, reading, readingMany, writing } from "./memcached_questions.ts";
 import { type Deadline, StoreError, type StoreObserver } from "./store.ts";
 
 /** Three failures within five seconds are too many; one in ten seconds is put up with for ever. */
@@ -65,7 +65,8 @@ const soon = 1 / 4;
 /** For how many times the usual time all readings have to be slow before nobody waits for one any more. */
 const longSlow = 2;
 
-type Client = Parameters<Parameters<Connection["send"]>[1]>[0];
+/** How many keys can be read in one go: a place each, and one for what ends it. */
+export const mostTogether = places - 1;
 
 export interface ServerOptions {
   /** How long an operation usually may take. */
@@ -75,7 +76,8 @@ export interface ServerOptions {
 }
 
 export class RemoteServer {
-  readonly #label: string;
+  /** What the log calls it. */
+  readonly label: string;
   readonly #connecting: Health;
   readonly #reading: Health;
   readonly #writing: Health;
@@ -92,10 +94,10 @@ export class RemoteServer {
     private readonly deadlines: Deadlines,
   ) {
     const { observer } = options;
-    this.#label = `memcached:${formatServer(endpoint)}`;
-    this.#connecting = new Health(this.#label, connectionRules, observer);
-    this.#reading = new Health(`${this.#label} (reading)`, operationRules, observer);
-    this.#writing = new Health(`${this.#label} (writing)`, operationRules, observer);
+    this.label = `memcached:${formatServer(endpoint)}`;
+    this.#connecting = new Health(this.label, connectionRules, observer);
+    this.#reading = new Health(`${this.label} (reading)`, operationRules, observer);
+    this.#writing = new Health(`${this.label} (writing)`, operationRules, observer);
   }
 
   /** Whether it had better not be relied on where another copy can be asked. */
@@ -113,43 +115,35 @@ export class RemoteServer {
     return this.#connecting.isDown || this.#reading.isDown;
   }
 
-  /** @param slow is called if it is not answered soon, and goes on */
-  get(key: string, deadline: Deadline, slow?: () => void): Promise<string | undefined> {
-    const start = (client: Client, operation: Operation<string | undefined>) => {
-      client.get(key, (error, value) => {
-        if (error !== null) return operation.refused();
-        if (value === null) return operation.done(undefined);
-        const text = value.toString("latin1");
-        if (text.charCodeAt(key.length) !== 0x20 || !text.startsWith(key)) {
-          return operation.disbelieved("sent the value of another key");
-        }
-        operation.done(text.slice(key.length + 1));
-      });
-    };
-    const reading = this.#perform(this.#reading, opcodes.get, deadline, start);
-    if (slow !== undefined) this.#watch(reading, slow);
-    return reading;
+  get(key: string, deadline: Deadline): Promise<string | undefined> {
+    return this.#perform(this.#reading, reading(key), deadline);
+  }
+
+  /**
+   * Reads some keys in one go, up to `mostTogether`; settles with their values in that order.
+   *
+   * @param slow is called if it is not answered soon, and goes on
+   */
+  getMany(
+    keys: readonly string[],
+    deadline: Deadline,
+    slow?: () => void,
+  ): Promise<readonly (string | undefined)[]> {
+    const [only] = keys;
+    const values = keys.length === 1 && only !== undefined
+      ? this.get(only, deadline).then((value) => [value])
+      : this.#perform(this.#reading, readingMany(keys), deadline);
+    if (slow !== undefined) this.#watch(values, slow);
+    return values;
   }
 
   put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void> {
     const expires = ttlSeconds < longestRelativeSeconds ? ttlSeconds + 1 : never;
-    const start = (client: Client, operation: Operation<void>) => {
-      client.set(key, Buffer.from(`${key} ${value}`, "latin1"), { expires }, (error) => {
-        if (error !== null) operation.refused();
-        else operation.done();
-      });
-    };
-    return this.#perform(this.#writing, opcodes.set, deadline, start);
+    return this.#perform(this.#writing, writing(key, value, expires), deadline);
   }
 
   delete(key: string, deadline: Deadline): Promise<void> {
-    const start = (client: Client, operation: Operation<void>) => {
-      client.delete(key, (error) => {
-        if (error !== null) operation.refused();
-        else operation.done();
-      });
-    };
-    return this.#perform(this.#writing, opcodes.delete, deadline, start);
+    return this.#perform(this.#writing, deleting(key), deadline);
   }
 
   close(): void {
@@ -208,7 +202,7 @@ export class RemoteServer {
   }
 
   error(why: string): StoreError {
-    return new StoreError(`${this.#label}: ${why}`);
+    return new StoreError(`${this.label}: ${why}`);
   }
 
   #watch(reading: Promise<unknown>, slow: () => void): void {
@@ -227,16 +221,15 @@ export class RemoteServer {
     }, inTime);
   }
 
-  #perform<T>(
-    side: Health,
-    opcode: number,
-    deadline: Deadline,
-    call: (client: Client, operation: Operation<T>) => void,
-  ): Promise<T> {
+  #perform<T>(side: Health, question: Question<T>, deadline: Deadline): Promise<T> {
     const now = performance.now();
     if (this.#closed) return Promise.reject(this.error("closed"));
     if (now >= deadline) return Promise.reject(this.error("no time left"));
-    const down = [this.#connecting, side].find((health) => !health.allows(now));
+    const down = !this.#connecting.allows(now)
+      ? this.#connecting
+      : side.allows(now)
+      ? undefined
+      : side;
     if (down !== undefined) return Promise.reject(this.error(`down, not asked: ${down.why}`));
     this.#connecting.begin();
     side.begin();
@@ -244,7 +237,7 @@ export class RemoteServer {
       try {
         const connection = this.#connection ??= this.#connect();
         const operation = new Operation<T>(
-          opcode,
+          question,
           now,
           deadline,
           this,
@@ -253,7 +246,7 @@ export class RemoteServer {
           resolve,
           reject,
         );
-        operation.sequence = connection.send(operation, (client) => call(client, operation));
+        operation.sequence = connection.send(operation, (opaque) => question.requests(opaque));
         this.wait(operation);
       } catch (error) {
         // No socket could be made: no permission for it, or no descriptor left.

@@ -21,28 +21,7 @@ export class Server {
   readonly _socket: Socket | undefined;
   /** Connects if there is no socket, and calls `go` when it may be written to. */
   sock(sasl: boolean, go: (socket: Socket) => void): void;
-  /** Sends one whole request. */
-  write(request: Buffer): void;
   /** Takes bytes from the socket. */
   responseHandler(data: Buffer): void;
   error(error: Error | string): void;
-}
-
-export class Client {
-  constructor(
-    servers: readonly Server[],
-    options: { readonly retries: number; readonly logger: { log(): void } },
-  );
-  /** Counts `seq` on. */
-  incrSeq(): void;
-  /** The opaque of the latest request. */
-  seq: number;
-  get(key: string, reply: (error: Error | null, value: Buffer | null) => void): void;
-  set(
-    key: string,
-    value: Buffer,
-    options: { readonly expires: number },
-    reply: (error: Error | null) => void,
-  ): void;
-  delete(key: string, reply: (error: Error | null) => void): void;
 }

@@ -5,14 +5,12 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import test from "node:test";
-// @ts-types="../../lib/stores/memjs.d.ts"
-import { Client } from "memjs";
 import { StoreError } from "../../lib/stores/store.ts";
 import { soon } from "../support/store_contract.ts";
 import { faultyServer, honestReply, onRequest } from "../support/faulty_server.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { failure, openMemcached as open, sleep, works } from "../support/stores.ts";
-import { atEnd, freePort, waitFor } from "../support/process.ts";
+import { freePort, waitFor } from "../support/process.ts";
 
 /** How much later than its deadline an operation may settle on a machine that has other work. */
 const slackMs = 150;
@@ -196,25 +194,6 @@ test("a server restarted under traffic is back without a restart of ours", async
   }
   running = false;
   await Promise.all(traffic);
-});
-
-test("the 2^31st operation is one like any other", async (t) => {
-  const memcached = await startMemcached(t);
-  const { store } = open(t, memcached.server);
-  // Instead of 2^31 operations: memjs starts to count shortly before its end, each time it starts.
-  const { incrSeq } = Client.prototype;
-  atEnd(t, () => void (Client.prototype.incrSeq = incrSeq));
-  let starts = 0;
-  Client.prototype.incrSeq = function () {
-    if (this.seq === 0) starts++, this.seq = 2 ** 31 - 10;
-    incrSeq.call(this);
-  };
-  for (let i = 0; i < 50; i++) {
-    await store.put(`k${i}`, `${i}`, 60, soon());
-    const values = await Promise.all([store.get(`k${i}`, soon()), store.get("none", soon())]);
-    assert.deepEqual(values, [`${i}`, undefined]);
-  }
-  assert.ok(starts > 5, "the end was reached several times");
 });
 
 test("100 connections to a hung server leave no descriptor behind", async (t) => {

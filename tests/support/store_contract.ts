@@ -58,6 +58,8 @@ export function storeContract(name: string, open: (t: Cleanup) => Promise<Subjec
     assert.deepEqual(await read(["a", "b"], performance.now() - 1), ["failed", "failed"]);
     const all = await Promise.all(Array.from({ length: 100 }, () => read(["c", "b", "a"])));
     for (const one of all) assert.deepEqual(one, ["3", undefined, "1"]);
+    const many = Array.from({ length: 300 }, (_, i) => i % 3 === 0 ? "a" : `k${i}`);
+    assert.deepEqual(await read(many), many.map((key) => key === "a" ? "1" : undefined));
     await store.close();
     assert.deepEqual(await read(["a", "b"]), ["failed", "failed"]);
   });
