@@ -4,7 +4,7 @@
  *
  * - node:sqlite is synchronous, so nothing here may wait inside SQLite. When another process holds the
  *   lock, the operation is tried again from a timer until its deadline, while this process goes on
- *   answering others.
+ *   answering others. A read that meets no lock is answered at once; writes: see sqlite_writes.ts.
  * - Entries whose time is over are never given out. They are deleted by a timer, a few at a time,
  *   never by a request. Any number of processes may do so.
  * - After an error the file is opened anew for the next operation, so what was repaired is noticed.
@@ -19,8 +19,10 @@ import { clearTimeout, setTimeout } from "node:timers";
 import { operationRules } from "./breaker.ts";
 import { Health } from "./health.ts";
 import { isBusy, loadSqlite, removeRemains, type SqliteFile } from "./sqlite_file.ts";
+import { longestPauseMs, SqliteWrites } from "./sqlite_writes.ts";
 import {
   type Deadline,
+  getOne,
   type Store,
   StoreError,
   type StoreObserver,
@@ -28,8 +30,7 @@ import {
   violation,
 } from "./store.ts";
 
-/** Between two tries for a lock. Closing does not wake who waits, so it is short. */
-const longestPauseMs = 40;
+type Values = Map<string, string>;
 
 export interface SqliteOptions {
   /** The most that opening may wait for another process. */
@@ -57,6 +58,7 @@ export class SqliteStore implements Store {
   readonly forgetsBySize = false;
   readonly #reading: Health;
   readonly #writing: Health;
+  readonly #writes: SqliteWrites;
   #open: SqliteFile | undefined;
   #lookAt = 0;
   #logIsTooLong = false;
@@ -74,6 +76,11 @@ export class SqliteStore implements Store {
       new Health(`sqlite:${file} (${what})`, operationRules, options.observer);
     this.#reading = side("reading");
     this.#writing = side("writing");
+    this.#writes = new SqliteWrites({
+      writable: () => this.#writable(),
+      letGo: () => this.#letGo(),
+      error: (error) => this.#error(error),
+    }, this.#writing);
   }
 
   /**
@@ -98,69 +105,97 @@ export class SqliteStore implements Store {
   }
 
   get(key: string, deadline: Deadline): Promise<string | undefined> {
-    return this.#operate(this.#reading, violation(key), deadline, (open) => {
-      return open.get(key, Math.floor(this.options.clock()));
-    });
+    return getOne(this, key, deadline);
   }
 
   getMany(keys: readonly string[], deadline: Deadline, told: ToldOfKey): void {
-    for (const [place, key] of keys.entries()) {
-      this.get(key, deadline).then((value) => told(place, value), (error) => told(place, error));
-    }
+    const wrong = keys.map((key) => violation(key));
+    const tell = (answer: (key: string) => string | undefined | Error) => {
+      for (const [place, key] of keys.entries()) {
+        const why = wrong[place];
+        told(place, why === undefined ? answer(key) : this.#error(why));
+      }
+    };
+    const values = this.#read(keys.filter((_, place) => wrong[place] === undefined), deadline);
+    if (values instanceof Map) tell((key) => values.get(key));
+    else if (values instanceof Error) tell(() => values);
+    else values.then((late) => tell((key) => late.get(key)), (error) => tell(() => error));
   }
 
   put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void> {
-    const wrong = violation(key, value, ttlSeconds);
-    return this.#operate(this.#writing, wrong, deadline, (open) => {
-      const expires = Math.ceil(this.options.clock()) + ttlSeconds;
+    const expires = Math.ceil(this.options.clock()) + ttlSeconds;
+    return this.#write(violation(key, value, ttlSeconds), deadline, (open) => {
       open.put(key, value, Math.min(expires, Number.MAX_SAFE_INTEGER));
     });
   }
 
   delete(key: string, deadline: Deadline): Promise<void> {
-    return this.#operate(this.#writing, violation(key), deadline, (open) => open.delete(key));
+    return this.#write(violation(key), deadline, (open) => open.delete(key));
   }
 
   /** Settles when the file can be read and when nobody keeps it from being written. */
   async ping(deadline: Deadline): Promise<void> {
-    await this.#operate(this.#reading, undefined, deadline, (open) => void open.get("", 0));
-    await this.#operate(this.#writing, undefined, deadline, (open) => open.delete(""));
+    await this.get("ping", deadline);
+    await this.#write(undefined, deadline, (open) => open.delete(""));
   }
 
   close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
     this.#closed = true;
     clearTimeout(this.#pruneTimer);
+    this.#writes.close();
     this.#letGo();
     return Promise.resolve();
   }
 
-  async #operate<T>(
-    side: Health,
+  /** Why an operation is not to be tried at all, or undefined. */
+  #refusal(side: Health, began: number, deadline: Deadline): StoreError | undefined {
+    if (this.#closed) return this.#error("the store is closed");
+    if (began >= deadline) return this.#error("no time left");
+    return side.allows(began) ? undefined : this.#error(`down, not tried: ${side.why}`);
+  }
+
+  /** What there is under these keys: at once, where nobody holds a lock. Does not throw. */
+  #read(keys: readonly string[], deadline: Deadline): Values | StoreError | Promise<Values> {
+    const began = performance.now();
+    const refusal = this.#refusal(this.#reading, began, deadline);
+    if (refusal !== undefined) return refusal;
+    this.#reading.begin();
+    const read = () => {
+      const values = this.#opened().get(keys, Math.floor(this.options.clock()));
+      this.#reading.success(began);
+      return values;
+    };
+    try {
+      return read();
+    } catch (error) {
+      if (!isBusy(error)) return this.#unread(began, error);
+    }
+    return this.#untilFree(deadline, read).catch((error) => {
+      throw this.#unread(began, error);
+    });
+  }
+
+  #unread(began: number, error: unknown): StoreError {
+    if (this.#closed) return this.#error("the store is closed");
+    const why = isBusy(error)
+      ? `locked by another process for ${Math.round(performance.now() - began)} ms`
+      : reason(error);
+    if (!isBusy(error)) this.#letGo();
+    this.#reading.failure(began, why);
+    return this.#error(why);
+  }
+
+  #write(
     wrong: string | undefined,
     deadline: Deadline,
-    action: (open: SqliteFile) => T,
-  ): Promise<T> {
-    if (this.#closed) throw this.#error("the store is closed");
-    if (wrong !== undefined) throw this.#error(wrong);
+    statement: (open: SqliteFile) => void,
+  ): Promise<void> {
+    if (wrong !== undefined) return Promise.reject(this.#error(wrong));
     const began = performance.now();
-    if (began >= deadline) throw this.#error("no time left");
-    if (!side.allows(began)) throw this.#error(`down, not tried: ${side.why}`);
-    side.begin();
-    try {
-      const result = await this.#untilFree(deadline, () => {
-        return action(side === this.#writing ? this.#writable() : this.#opened());
-      });
-      side.success(began);
-      return result;
-    } catch (error) {
-      if (this.#closed) throw this.#error("the store is closed");
-      const why = isBusy(error)
-        ? `locked by another process for ${Math.round(performance.now() - began)} ms`
-        : reason(error);
-      if (!isBusy(error)) this.#letGo();
-      side.failure(began, why);
-      throw this.#error(why);
-    }
+    const refusal = this.#refusal(this.#writing, began, deadline);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return this.#writes.add(statement, began, deadline);
   }
 
   /** Runs `action` until nobody holds the lock any more; at the deadline, with the error of the last try. */

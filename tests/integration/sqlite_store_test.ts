@@ -231,14 +231,17 @@ test("on a full disk writes fail, reads go on, and room is noticed", async (t) =
     await store.put("k", "v", 60, soon());
     const ballast = path.join(dir, "ballast");
     fs.writeFileSync(ballast, Buffer.alloc(400 * 1024));
+    const written: string[] = [];
     await waitFor("a full disk", async () => {
-      const puts = Array.from(
-        { length: 50 },
-        (_, i) => store.put(`${i}`, "v".repeat(500), 60, soon()),
-      );
-      await Promise.allSettled(puts);
+      const keys = Array.from({ length: 50 }, (_, i) => `${written.length}-${i}`);
+      await Promise.allSettled(keys.map(async (key) => {
+        await store.put(key, "v".repeat(500), 60, soon());
+        written.push(key);
+      }));
       return downs.length > 0;
     });
+    assert.ok(written.length > 0);
+    for (const key of written) assert.notEqual(await store.get(key, soon()), undefined, key);
     for (const down of downs) assert.match(down, /\(writing\): database or disk is full$/);
     assert.equal(await store.get("k", soon()), "v");
     fs.rmSync(ballast);
