@@ -99,6 +99,7 @@ const pure = [
   "lib/lists/survey.ts",
   "lib/log/escape.ts",
   "lib/log/log.ts",
+  "lib/log/reasons.ts",
   "lib/log/target.ts",
   "lib/protocol/",
   "lib/recent.ts",

@@ -14,6 +14,7 @@ import type { SpfVerdict } from "../dns/spf.ts";
 import type { Zone } from "../dns/zones.ts";
 import { placeOf } from "../lists/lines.ts";
 import type { SenderList } from "../lists/senders.ts";
+import type { Reason } from "../log/reasons.ts";
 import { type Appearance, suspicionOf } from "./suspicion.ts";
 
 export interface InquiryOptions {
@@ -33,7 +34,7 @@ export interface Asked extends Appearance {
 
 export type Outcome =
   /** `entry` is the list's that decided. */
-  | { readonly verdict: "pass"; readonly reason: string; readonly entry?: string }
+  | { readonly verdict: "pass"; readonly reason: Reason; readonly entry?: string }
   | {
     readonly verdict: "wait";
     readonly suspicion: string | undefined;
@@ -90,18 +91,18 @@ export function createInquiry(
     ]);
     others.catch(() => {}); // told below, or not at all, when that is not waited for
     const good = await lists.find(goodLists, address, lookup);
-    if (good !== undefined) return { verdict: "pass", reason: "DNSWL", entry: good.text };
+    if (good !== undefined) return { verdict: "pass", reason: { kind: "DNSWL" }, entry: good.text };
     const [spf, bad] = await others;
     const rule = spf?.isOwnPass ? senders.match(sender) : undefined;
     if (rule !== undefined) {
-      return { verdict: "pass", reason: "sender whitelist (SPF)", entry: placeOf(rule) };
+      return { verdict: "pass", reason: { kind: "sender whitelist (SPF)" }, entry: placeOf(rule) };
     }
     return conclude(looks ?? suspicionIn(spf) ?? (bad && `DNSBL (${bad.name})`), spf?.vouches);
   }
 
   function conclude(suspicion: string | undefined, vouching?: string): Outcome {
     if (!onlySuspicious) return { verdict: "wait", suspicion: undefined, vouching };
-    if (suspicion === undefined) return { verdict: "pass", reason: "not suspicious" };
+    if (suspicion === undefined) return { verdict: "pass", reason: { kind: "not suspicious" } };
     return { verdict: "wait", suspicion, vouching };
   }
 }

@@ -16,6 +16,7 @@ import type { Correspondents } from "../identity/correspondents.ts";
 import type { Subject, SubjectOf } from "../identity/subject.ts";
 import type { Lists } from "../lists/read.ts";
 import type { Log } from "../log/log.ts";
+import type { Reason } from "../log/reasons.ts";
 import type { PolicyRequest } from "../protocol/codec.ts";
 import type { Store } from "../stores/store.ts";
 import { decide, type Decision } from "./decide.ts";
@@ -48,7 +49,7 @@ export interface JudgeParts {
 /** What was found out about a request that greylisting has a say in. */
 export interface Finding {
   readonly verdict: "defer" | "pass";
-  readonly reason: string;
+  readonly reason: Reason;
   /** Seconds until a retry passes; for the text of a deferral. */
   readonly missing?: number;
   /** Seconds since the first attempt, when this is the first to pass. */
@@ -81,7 +82,9 @@ export function createJudge(options: JudgeOptions, parts: JudgeParts): Judge {
       sender: request.get("sender") ?? "",
       recipient: request.get("recipient") ?? "",
     });
-    if (subject === undefined) return { verdict: "pass", reason: "client address unknown" };
+    if (subject === undefined) {
+      return { verdict: "pass", reason: { kind: "client address unknown" } };
+    }
     const { keys } = subject;
     const asked = wantedOf(request, subject);
     let { wanted } = asked;
@@ -193,12 +196,11 @@ function needsAllCopies({ verdict, changes }: Decision): boolean {
 
 function findingOf(decision: Decision): Finding {
   if (decision.verdict === "defer") {
-    const { verdict, missing } = decision;
-    const reason = decision.reason === "new" ? "new" : `early-retry (${missing}s missing)`;
-    return { verdict, reason, missing };
+    const { verdict, reason: kind, missing } = decision;
+    return { verdict, reason: kind === "early-retry" ? { kind, missing } : { kind }, missing };
   }
   const { verdict, reason, waited } = decision;
-  return { verdict, reason, ...(waited === undefined ? {} : { waited }) };
+  return { verdict, reason: { kind: reason }, ...(waited === undefined ? {} : { waited }) };
 }
 
 export function clientOf(request: PolicyRequest): { name: string; address: string } {

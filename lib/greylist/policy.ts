@@ -17,6 +17,7 @@
  * once for every PREPEND.
  */
 import { placeOf, type Rule } from "../lists/lines.ts";
+import type { NotAsked } from "../log/reasons.ts";
 import type { Action, PolicyRequest } from "../protocol/codec.ts";
 import { dateForHeader, domainForReply, type Template } from "../protocol/reply.ts";
 import { StoreError } from "../stores/store.ts";
@@ -59,6 +60,9 @@ export interface Policy {
   answer(request: PolicyRequest): Promise<Action>;
 }
 
+/** A list that lets pass whoever is on it. */
+type ListReason = `${"client" | "sender" | "recipient"} whitelist`;
+
 const dunno: Action = { kind: "dunno" };
 
 export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy {
@@ -86,7 +90,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
     }
   }
 
-  function nothingToSay(request: PolicyRequest, reason: string): Action {
+  function nothingToSay(request: PolicyRequest, reason: NotAsked): Action {
     log.notAsked(reason, request);
     return dunno;
   }
@@ -106,21 +110,21 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
   /** What is known without having seen the triplet before. */
   function listed(request: PolicyRequest): Finding | undefined {
     const client = clientOf(request), recipient = request.get("recipient") ?? "";
-    const passed = (reason: string, rule: Rule | undefined): Finding | undefined =>
-      rule && { verdict: "pass", reason, entry: placeOf(rule) };
+    const passed = (kind: ListReason, rule: Rule | undefined): Finding | undefined =>
+      rule && { verdict: "pass", reason: { kind }, entry: placeOf(rule) };
     const found = passed("client whitelist", lists.clients.match(client)) ??
       passed("sender whitelist", lists.senders.match(request.get("sender") ?? "")) ??
       passed("recipient whitelist", lists.recipients.match(recipient));
     if (found !== undefined) return found;
     if (lists.greylisted === undefined || lists.greylisted.match(recipient)) return undefined;
-    return { verdict: "pass", reason: "recipient not greylisted" };
+    return { verdict: "pass", reason: { kind: "recipient not greylisted" } };
   }
 
   function failed(error: unknown): Finding {
     if (!(error instanceof StoreError)) log.internalError(error);
     const verdict = options.onStoreFailure === "accept" ? "pass" : "defer";
     const problem = error instanceof Error ? error.message : String(error);
-    return { verdict, reason: "store failure", missing: rules.delaySeconds, problem };
+    return { verdict, reason: { kind: "store failure" }, missing: rules.delaySeconds, problem };
   }
 
   /** Logs a finding and turns it into what Postfix is told. */

@@ -6,6 +6,7 @@
  */
 import { escapeForLog, escapeText, escapeWord, type FieldName } from "./escape.ts";
 import type { Level } from "./queue.ts";
+import { type NotAsked, type Reason, reasonInWords } from "./reasons.ts";
 import type { PolicyRequest } from "../protocol/codec.ts";
 import type { ListsObserver } from "../dns/lists.ts";
 import type { DnsObserver } from "../dns/resolver.ts";
@@ -14,8 +15,7 @@ import type { StoreObserver } from "../stores/store.ts";
 /** What was decided about one request, for the log. */
 export interface DecisionRecord {
   readonly action: "greylist" | "pass";
-  /** In postgrey's words, where postgrey has them. */
-  readonly reason: string;
+  readonly reason: Reason;
   /** Seconds from the first attempt to the accepted one. */
   readonly delaySeconds?: number | undefined;
   readonly request: PolicyRequest;
@@ -37,7 +37,7 @@ export interface Log extends StoreObserver, DnsObserver, ListsObserver {
    * A request that greylisting has nothing to say about. If it is about mail, it is told once a minute at most for
    * each reason, with the number of those that were left out; at level debug each is told.
    */
-  notAsked(reason: string, request: PolicyRequest): void;
+  notAsked(reason: NotAsked, request: PolicyRequest): void;
   /** The client has shown often enough that its mail comes back. In postgrey's words. */
   clientEarnedWhitelist(request: PolicyRequest): void;
   /** A user has written to so many addresses that no more are learned in this hour; told by a hash of the name. */
@@ -85,8 +85,8 @@ export interface LogOptions {
 
 /** The log whose lines `emit` takes. */
 export function createLog(emit: Emit, { isWritten, now }: LogOptions): Log {
-  /** For each reason, of which there are few: when it was told, and how often it was not since then. */
-  const notAsked = new Map<string, { readonly at: number; omitted: number }>();
+  /** For each reason: when it was told, and how often it was not since then. */
+  const notAsked = new Map<NotAsked, { readonly at: number; omitted: number }>();
   return {
     decision(record) {
       if (isWritten("info")) emit("info", "", decisionFields(record));
@@ -164,7 +164,10 @@ export function createLog(emit: Emit, { isWritten, now }: LogOptions): Log {
 /** In the order in which they are written. */
 function decisionFields(record: DecisionRecord): Fields {
   const { action, reason, delaySeconds, entry, suspicion, id, store, problem } = record;
-  const fields: Partial<Record<FieldName, string | number>> = { action, reason };
+  const fields: Partial<Record<FieldName, string | number>> = {
+    action,
+    reason: reasonInWords(reason),
+  };
   if (delaySeconds !== undefined) fields.delay = delaySeconds;
   Object.assign(fields, requestFields(record.request));
   if (entry !== undefined) fields.entry = escapeWord(entry);

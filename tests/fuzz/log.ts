@@ -54,7 +54,7 @@ export const logLines = target(
   async (attributes) => {
     const sent = Object.entries(attributes).filter(([, text]) => text !== "");
     const { log, flush } = opened ??= openLog(destination, options);
-    log.decision({ action: "pass", reason: "triplet found", request: new Map(sent) });
+    log.decision({ action: "pass", reason: { kind: "triplet found" }, request: new Map(sent) });
     await flush(5000);
     const line = lines.splice(0).join("\n");
     assert.doesNotMatch(line, /[^\P{C}]/u);

@@ -12,11 +12,18 @@ import * as path from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { DecisionRecord } from "../../lib/log/log.ts";
 import type { Store } from "../../lib/stores/store.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { type Cleanup, tempDir } from "../support/process.ts";
-import { current, type Judge, judge, opened, released, type Version } from "./versions.ts";
+import {
+  current,
+  type Judge,
+  judge,
+  opened,
+  reasonOf,
+  released,
+  type Version,
+} from "./versions.ts";
 
 const seed = Number(process.env["SEED"] || Math.floor(Math.random() * 2 ** 31));
 
@@ -142,7 +149,7 @@ async function upgradeAndBack(t: Cleanup, address: string): Promise<void> {
   }
 
   // There was mail of every kind, and some to be learned.
-  const kinds = new Set(witness.events.map(([, record]) => (record as DecisionRecord).reason));
+  const kinds = new Set(witness.events.map(([, record]) => reasonOf(record)));
   for (const kind of ["triplet found", "client AWL", "new"]) assert.ok(kinds.has(kind), kind);
   assert.ok(again.size > 5, `${again.size} to be learned`);
   const events = judges.flatMap((judge) => judge.events).map(([method]) => method);

@@ -12,6 +12,7 @@ import { load, policyOptions } from "../../lib/config/load.ts";
 import { Instances } from "../../lib/greylist/instances.ts";
 import { Learning } from "../../lib/greylist/learning.ts";
 import { createPolicy, type Policy } from "../../lib/greylist/policy.ts";
+import { type Reason, reasonInWords } from "../../lib/log/reasons.ts";
 import { encodeAction } from "../../lib/protocol/codec.ts";
 import { parseStoreAddress } from "../../lib/stores/address.ts";
 import { openStore } from "../../lib/stores/open.ts";
@@ -90,14 +91,26 @@ export async function judge(
         pair[1] !== undefined
       );
       const answer = encodeAction(await policy.answer(new Map(present)));
-      const [, record] = events.at(-1) ?? [];
-      const { action, reason, delaySeconds } = record as Record<string, unknown>;
-      const delay = delaySeconds === undefined ? "" : `, delay=${delaySeconds}`;
       const passes = !answer.startsWith("action=DEFER");
-      return { answer, passes, decision: `${action} ${reason}${delay}` };
+      return { answer, passes, decision: inWords(events.at(-1)) };
     },
     events,
   };
+}
+
+/** A decision, or why there was none. */
+function inWords([method, told]: Event = ["nothing"]): string {
+  if (method !== "decision") return `${method} ${told}`;
+  const { action, delaySeconds } = told as Record<string, unknown>;
+  return `${action} ${reasonOf(told)}${
+    delaySeconds === undefined ? "" : `, delay=${delaySeconds}`
+  }`;
+}
+
+/** The reason of a decision as it is in the log; 0.1.0 has put it into words by then. */
+export function reasonOf(record: unknown): string {
+  const { reason } = record as { readonly reason: string | Reason };
+  return typeof reason === "string" ? reason : reasonInWords(reason);
 }
 
 const ordinary = {

@@ -1,5 +1,6 @@
 /** A policy as tests want it: a clock that is set by hand, a store in memory, and a log that is kept. */
 import type { DecisionRecord, Log } from "../../lib/log/log.ts";
+import { reasonInWords } from "../../lib/log/reasons.ts";
 import { type SubjectOptions, subjectsWith } from "../../lib/identity/subject.ts";
 import type { Dns } from "../../lib/dns/open.ts";
 import { createPolicy, type Policy, type PolicyOptions } from "../../lib/greylist/policy.ts";
@@ -114,7 +115,7 @@ export function scene(
   const decisions = () =>
     events.filter(([method]) => method === "decision").map(([, record]) => {
       const { action, reason } = record as DecisionRecord;
-      return `${action} ${reason}`;
+      return `${action} ${reasonInWords(reason)}`;
     });
   return { policy, learning, store, clock, events, decisions };
 }

@@ -49,8 +49,17 @@ const mail = (attributes: Readonly<Record<string, string>> = {}): PolicyRequest 
 
 test("a decision is postgrey's fields in postgrey's order", async () => {
   const { log, flushed } = open();
-  log.decision({ action: "greylist", reason: "early-retry (12s missing)", request: mail() });
-  log.decision({ action: "pass", reason: "triplet found", delaySeconds: 301, request: mail() });
+  log.decision({
+    action: "greylist",
+    reason: { kind: "early-retry", missing: 12 },
+    request: mail(),
+  });
+  log.decision({
+    action: "pass",
+    reason: { kind: "triplet found" },
+    delaySeconds: 301,
+    request: mail(),
+  });
   assert.deepEqual(await flushed(), [
     "info action=greylist, reason=early-retry (12s missing), client_name=mx.example.org, " +
     "client_address=192.0.2.1, sender=alice@example.org, recipient=bob@example.com",
@@ -62,10 +71,10 @@ test("a decision is postgrey's fields in postgrey's order", async () => {
 test("what is missing or empty is left out of a decision; what is ours comes last", async () => {
   const { log, flushed } = open();
   const request = mail({ sender: "", client_name: "" });
-  log.decision({ action: "pass", reason: "client whitelist", request: new Map() });
+  log.decision({ action: "pass", reason: { kind: "client whitelist" }, request: new Map() });
   log.decision({
     action: "greylist",
-    reason: "new",
+    reason: { kind: "new" },
     request,
     id: "6789abcdef",
     store: "memcached",
@@ -80,7 +89,7 @@ test("what is missing or empty is left out of a decision; what is ours comes las
 test("the entry of a list that let a mail pass is one word, before what is ours", async () => {
   const { log, flushed } = open();
   const entry = "/etc/greylist/my m\u00fcnchen, action=greylist:12";
-  log.decision({ action: "pass", reason: "sender whitelist", request: mail(), entry });
+  log.decision({ action: "pass", reason: { kind: "sender whitelist" }, request: mail(), entry });
   assert.deepEqual(await flushed(), [
     "info action=pass, reason=sender whitelist, client_name=mx.example.org, " +
     "client_address=192.0.2.1, sender=alice@example.org, recipient=bob@example.com, " +
@@ -93,7 +102,7 @@ test("values from outside stay one word on one line", async () => {
   const sender = "x, action=pass\n\r\x1b[1m\xe2\x80\xae";
   log.decision({
     action: "greylist",
-    reason: "new",
+    reason: { kind: "new" },
     request: mail({ sender, client_name: "\xff" }),
   });
   log.configurationProblem('a: want b, got "c\nd\x1b"');
@@ -184,7 +193,12 @@ test("every event has its level, and the threshold leaves out what is below", as
 
 test("as JSON a line is an object with the fields as members", async () => {
   const { log, flushed } = open({ format: "json" });
-  log.decision({ action: "pass", reason: "triplet found", delaySeconds: 301, request: mail() });
+  log.decision({
+    action: "pass",
+    reason: { kind: "triplet found" },
+    delaySeconds: 301,
+    request: mail(),
+  });
   log.configurationProblem('{not} a template: "x"');
   const [first, second] = (await flushed()).map((line) =>
     JSON.parse(line.slice(line.indexOf("{")))
@@ -410,7 +424,7 @@ test("without a destination nothing is put into words", async () => {
   assert.equal(none, undefined);
   const { log, close } = openLog(none, { threshold: "debug", format: "text", now: () => 0 });
   const request = { get: () => assert.fail("looked at"), [Symbol.iterator]: () => assert.fail() };
-  log.decision({ action: "pass", reason: "triplet found", request });
+  log.decision({ action: "pass", reason: { kind: "triplet found" }, request });
   log.stopped();
   await close(0);
 });
