@@ -51,6 +51,19 @@ const rooms = [
   "lib/",
 ];
 
+test("doc/architecture.md shows the rooms in this order", () => {
+  const text = readFileSync(new URL("doc/architecture.md", root), "utf8");
+  const [, picture = ""] = /```\n(main\.ts[^]*?)```/.exec(text) ?? [];
+  assert.deepEqual(picture.match(/^(?:main\.ts|lib\/\S*)/gm), rooms);
+});
+
+test("tests/unit has a folder for each room that has tests, and for nothing else", () => {
+  for (const { name } of readdirSync(new URL("tests/unit", root), { withFileTypes: true })) {
+    const room = name.endsWith("_test.ts") ? "lib/" : `lib/${name}/`;
+    assert.ok(rooms.includes(room), `tests/unit/${name}`);
+  }
+});
+
 /** Rooms and modules without clock, I/O or runtime; a room's name stands for all in it. */
 const pure = [
   "lib/address.ts",

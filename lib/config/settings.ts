@@ -5,7 +5,8 @@
  * A setting called `retry-window` is `--retry-window 2d`, `GREYLIST_RETRY_WINDOW=2d`, and
  * `retry-window = 2d` in the file. Durations are in seconds once parsed, sizes in bytes.
  *
- * Long, because it is a table. To add a setting: add a row. Its name in Config (`retryWindow`) and its type follow from the row.
+ * Long, because it is a table. To add a setting: add a row, from which its name in Config (`retryWindow`) and its
+ * type follow, and go on as CONTRIBUTING.md says.
  */
 import { parseNameServer } from "../dns/name_server.ts";
 import { parseAllowZone, parseBlockZone } from "../dns/zones.ts";
