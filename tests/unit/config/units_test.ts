@@ -7,7 +7,6 @@ import {
   parseInteger,
   parseSize,
 } from "../../../lib/config/units.ts";
-import { formatEndpoint, parseEndpoint } from "../../../lib/endpoint.ts";
 
 test("durations are read in Postfix's units and in milliseconds", () => {
   const durations = { "0": 0, "300": 300, "30s": 30, "5m": 300, "12h": 43_200, "2d": 172_800 };
@@ -48,36 +47,5 @@ test("integers have bounds", () => {
   assert.equal(parseInteger("1", 1, 32), 1);
   for (const text of ["0", "33", "1.0", "", "+1", "0x10"]) {
     assert.throws(() => parseInteger(text, 1, 32), /from 1 to 32/);
-  }
-});
-
-test("endpoints are written as Postfix writes them, and read back", () => {
-  for (
-    const text of [
-      "inet:127.0.0.1:10023",
-      "inet:[::1]:10023",
-      "inet:mail.example.com:0",
-      "unix:/var/spool/postfix/private/greylist",
-    ]
-  ) {
-    assert.equal(formatEndpoint(parseEndpoint(text)), text);
-  }
-});
-
-test("what is no endpoint is refused with what was wanted", () => {
-  for (
-    const [text, wanted] of [
-      ["127.0.0.1:10023", /want inet:host:port or unix:\/path/],
-      ["inet:10023", /want host:port/],
-      ["inet:host:99999", /0 to 65535/],
-      ["inet:host:", /0 to 65535/],
-      ["inet:::1:10023", /brackets/],
-      ["unix:private/greylist", /absolute/],
-      [`unix:/${"x".repeat(107)}`, /at most 107 bytes/],
-      ["tcp:host:1", /want inet/],
-      ["", /want inet/],
-    ] as const
-  ) {
-    assert.throws(() => parseEndpoint(text), wanted, text);
   }
 });
