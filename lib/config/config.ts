@@ -56,7 +56,7 @@ export function loadConfig(sources: Sources): Loaded {
   const raw: RawSettings = new Map([...file, ...environment, ...flags]);
   const config = parseAll(raw, remarks);
   if (problems.length === 0) {
-    problems.push(...contradictions(config));
+    problems.push(...contradictions(config, raw));
     warnings.push(...doubts(config, raw));
   }
   const secrets = readSecrets(config, raw, sources.readFile, problems);

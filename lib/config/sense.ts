@@ -9,27 +9,36 @@ const daySeconds = 86_400;
 const postfixWaitsSeconds = 100;
 
 /** What cannot work. */
-export function contradictions(config: Config): string[] {
+export function contradictions(config: Config, raw: RawSettings): string[] {
   const problems: string[] = [];
   if (config.delay >= config.retryWindow) {
     problems.push(
-      `delay (${formatDuration(config.delay)}) is not shorter than retry-window ` +
+      `${placeOf(raw, "delay", "retry-window")}: delay (${
+        formatDuration(config.delay)
+      }) is not shorter than retry-window ` +
         `(${formatDuration(config.retryWindow)}): no mail could ever pass`,
     );
   }
   if (config.whitelistSendersSpf.length > 0 && !config.spf) {
-    problems.push("whitelist-senders-spf needs spf = yes: without it no mail has passed SPF");
+    problems.push(
+      `${placeOf(raw, "whitelist-senders-spf")}: whitelist-senders-spf needs spf = yes: ` +
+        `without it no mail has passed SPF`,
+    );
   }
   if (config.mode !== "spawn") return problems;
   if (config.store.kind === "memory") {
     problems.push(
-      `store = memory does not go with mode = spawn: every spawn(8) process would have a memory ` +
+      `${
+        placeOf(raw, "store")
+      }: store = memory does not go with mode = spawn: every spawn(8) process would have a memory ` +
         `of its own, forgotten at its end; want memcached or sqlite`,
     );
   }
   if (config.log.kind === "stderr") {
     problems.push(
-      `log = stderr does not go with mode = spawn: there it is the connection to Postfix; ` +
+      `${
+        placeOf(raw, "log")
+      }: log = stderr does not go with mode = spawn: there it is the connection to Postfix; ` +
         `want syslog, a file or none`,
     );
   }
@@ -43,8 +52,8 @@ export function doubts(config: Config, raw: RawSettings): string[] {
   /** Where the first of them that is not the default was set, and as what. */
   const set = (...names: SettingName[]) => {
     const name = names.find((name) => raw.has(name));
-    const { where, texts } = (name && raw.get(name)) ?? { where: "default", texts: [] };
-    return `${where}: ${name} = ${texts.join(", ")}`;
+    const texts = (name && raw.get(name)?.texts) ?? [];
+    return `${placeOf(raw, ...names)}: ${name} = ${texts.join(", ")}`;
   };
   if (maxAge < daySeconds) {
     warnings.push(
@@ -98,6 +107,12 @@ export function doubts(config: Config, raw: RawSettings): string[] {
     );
   }
   return warnings;
+}
+
+/** Where the first of them that is not the default was set. */
+function placeOf(raw: RawSettings, ...names: readonly SettingName[]): string {
+  return names.map((name) => raw.get(name)?.where).find((where) => where !== undefined) ??
+    "default";
 }
 
 /** Whether DNS is to be asked about anything. */

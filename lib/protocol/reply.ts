@@ -69,7 +69,7 @@ function template<Kind extends keyof typeof examples>(
   for (const [whole, macro] of text.matchAll(/%(.?)/g)) {
     if (macro !== "%" && !allowed.includes(macro ?? "")) {
       const macros = [...allowed, "%"].map((name) => `%${name}`).join(" ");
-      throw new RangeError(`Cannot use "${whole}" here: want one of ${macros}`);
+      throw new RangeError(`want one of ${macros}, got "${whole}"`);
     }
   }
   check(fill(examples[kind]));

@@ -171,6 +171,21 @@ test("no setting has a name that Kubernetes or Docker gives to a variable of a s
 });
 
 /**
+ * How a problem is worded: where it is, and then what was wanted and what is there; or why two settings do not go
+ * together, or what there is too much of.
+ */
+const wording = new RegExp(
+  "^(?:FILE:\\d+|--[a-z-]+|GREYLIST_[A-Z0-9_]+): (?:" + [
+    "Cannot parse [a-z0-9-]+: want .+, got .+",
+    "want [A-Z]+ behind it",
+    'want name = value, got ".*"',
+    'no such setting(?:: ".+")?',
+    "[a-z0-9-]+ was set already at FILE:\\d+",
+    "[a-z-]+ .*(?:does not go with|needs|is not shorter than) .+",
+  ].join("|") + ")$",
+);
+
+/**
  * A bad or doubtful configuration is a file of tests/bad_configs: a configuration file that begins with `#=`, a
  * problem that is expected, or `#~`, a warning (in order, FILE for the file's name), and may have `#args` and
  * `#env` lines.
@@ -196,5 +211,6 @@ for (const name of readdirSync(corpus).sort()) {
     };
     assert.ok(told.problems.length + told.warnings.length > 0, "there is nothing wrong");
     assert.deepEqual(told, { problems: expected("#="), warnings: expected("#~") });
+    for (const problem of lines("#=")) assert.match(problem, wording);
   });
 }
