@@ -97,7 +97,9 @@ export const values = target(
     const line = load({ file: `${name} = ${text}\n` });
     const where = (loaded: ReturnType<typeof load>) =>
       "problems" in loaded
-        ? loaded.problems.map((problem) => problem.replace(/^.*?: (?=Cannot|want|no)/, ""))
+        ? loaded.problems.map((problem) =>
+          problem.replace(/^(?:--[a-z-]+|GREYLIST_[A-Z_]+|\/greylist\.conf:\d+): /, "")
+        )
         : { ...loaded.config, config: undefined };
     assert.deepEqual(where(variable), where(flag));
     assert.deepEqual(where(line), where(flag));

@@ -6,24 +6,38 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { MemcachedStore } from "../../lib/stores/memcached.ts";
+import { places as requestPlaces } from "../../lib/stores/memcached_protocol.ts";
 import { type Deadline, type Store, StoreError } from "../../lib/stores/store.ts";
 import { faultyServer, honestReply, onRequest } from "../support/faulty_server.ts";
 import { atEnd, withCleanup } from "../support/process.ts";
 import { cut, mutated, places, target } from "./target.ts";
 
-/** What is asked at once; the number of an operation is its opaque. */
-const asked: readonly ((store: Store, deadline: Deadline) => Promise<string | undefined | void>)[] =
-  [
-    (store, deadline) => store.get("a", deadline),
-    (store, deadline) => store.get("b", deadline),
-    (store, deadline) => store.put("c", "value of c", 60, deadline),
-    (store, deadline) => store.delete("d", deadline),
-  ];
+/** What is asked at once, each a question with a number of its own; the last one asks for two keys. */
+const asked: readonly ((store: Store, deadline: Deadline) => Promise<unknown>)[] = [
+  (store, deadline) => store.get("a", deadline),
+  (store, deadline) => store.get("b", deadline),
+  (store, deadline) => store.put("c", "value of c", 60, deadline),
+  (store, deadline) => store.delete("d", deadline),
+  (store, deadline) =>
+    new Promise((resolve, reject) => {
+      const values: unknown[] = [];
+      store.getMany(["f", "g"], deadline, (place, answer) => {
+        if (answer instanceof Error) return reject(answer);
+        values[place] = answer;
+        if (place === 1) resolve(values.join());
+      });
+    }),
+];
 const keysAsked = ["a", "b"];
+/** Two for the keys, and one that ends them. */
+const requestsAsked = asked.length + 2;
 
-/** A reply as memcached 1.6.18 made it, in hexadecimal, with this opaque. */
-const reply = (opaque: number, hex: string) =>
-  Buffer.from(hex.replace(/^(.{24})00000007/, `$1${hexOf(opaque)}`), "hex").toString("latin1");
+/** A reply as memcached 1.6.18 made it, in hexadecimal, to a question and the request at a place in it. */
+const reply = (question: number, hex: string, place = 0) =>
+  Buffer.from(
+    hex.replace(/^(.{24})00000007/, `$1${hexOf(question * requestPlaces + place)}`),
+    "hex",
+  ).toString("latin1");
 const hexOf = (number: number) => number.toString(16).padStart(8, "0");
 
 const hit = (opaque: number, key: string) => {
@@ -44,9 +58,19 @@ const deleted = (opaque: number) =>
 const unknown = (opaque: number) =>
   reply(opaque, "81200000000000810000000f000000070000000000000000556e6b6e6f776e20636f6d6d616e64");
 
-const good = hit(1, "a") + hit(2, "b") + stored(3) + deleted(4);
+const found = (question: number, place: number, key: string) => {
+  const value = Buffer.from(`${key} value of ${key}`, "latin1");
+  const head = `8109000004000000${hexOf(4 + value.length)}00000007000000000000000100000000`;
+  return reply(question, head + value.toString("hex"), place);
+};
+const end = (question: number, place: number) =>
+  reply(question, "810a00000000000000000000000000070000000000000000", place);
+
+const good = hit(1, "a") + hit(2, "b") + stored(3) + deleted(4) + found(5, 1, "g") + end(5, 2);
 const streams = [
   ...[good, good, good],
+  good.replace(found(5, 1, "g"), found(5, 0, "f") + found(5, 1, "f")),
+  good.replace(found(5, 1, "g"), full(5)),
   hit(2, "b") + hit(1, "a") + deleted(4) + stored(3),
   miss(1) + hit(2, "b") + tooLarge(3) + deleted(4),
   hit(1, "b") + hit(2, "a") + full(3) + deleted(4),
@@ -80,7 +104,7 @@ export const memcached = target(
         onRequest(socket, (request) => {
           requests++;
           if (over) return void socket.write(honestReply(request));
-          if (requests < asked.length) return;
+          if (requests < requestsAsked) return;
           over = true;
           for (const piece of cut(stream, places)) socket.write(piece, "latin1");
           if (then === "end") socket.end();
@@ -101,7 +125,7 @@ export const memcached = target(
         assert.ok(stream.includes(`${key} ${value}`), `believes "${value}" for ${key}`);
       });
       if (untouched) {
-        assert.deepEqual(first, ["value of a", "value of b", undefined, undefined]);
+        assert.deepEqual(first, ["value of a", "value of b", undefined, undefined, ",value of g"]);
       }
       const value = await settled(store.get("e", performance.now() + shortMs));
       assert.ok(value instanceof StoreError || value === "value of e", `then e is "${value}"`);
