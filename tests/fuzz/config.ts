@@ -98,7 +98,7 @@ export const values = target(
     const where = (loaded: ReturnType<typeof load>) =>
       "problems" in loaded
         ? loaded.problems.map((problem) =>
-          problem.replace(/^(?:--[a-z-]+|GREYLIST_[A-Z_]+|\/greylist\.conf:\d+): /, "")
+          problem.replace(/^(?:--[a-z0-9-]+|GREYLIST_\w+|\/greylist\.conf:\d+): /, "")
         )
         : { ...loaded.config, config: undefined };
     assert.deepEqual(where(variable), where(flag));
