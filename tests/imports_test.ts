@@ -212,3 +212,10 @@ test("one module names each thing that is to be named once", () => {
   assert.deepEqual(using(/\bconsole\./), []);
   assert.deepEqual(using(/\bprocess\.(?:argv|env|exit)\b/), ["main.ts"]);
 });
+
+test("no module is longer than 300 lines, but the table of settings and what is generated", () => {
+  const long = [...graph.keys()].filter((path) =>
+    readFileSync(new URL(path, root), "utf8").split("\n").length > 301
+  );
+  assert.deepEqual(long, ["lib/config/settings.ts", "lib/identity/public_suffix_table.ts"]);
+});

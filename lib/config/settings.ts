@@ -12,8 +12,8 @@ import { parseNameServer } from "../dns/name_server.ts";
 import { parseAllowZone, parseBlockZone } from "../dns/zones.ts";
 import type { ListFile } from "../lists/sources.ts";
 import { parseLogTarget, syslogPath } from "../log/target.ts";
-import { deferralTemplate, headerTemplate } from "../protocol/reply.ts";
-import { parseStoreAddress, type StoreAddress } from "../stores/address.ts";
+import { deferralTemplate, headerTemplate, macroHelp } from "../protocol/reply.ts";
+import { memoryEntries, parseStoreAddress, type StoreAddress } from "../stores/address.ts";
 import { parseDuration, parseInteger, parseSize } from "./units.ts";
 import { parseEndpoint } from "../endpoint.ts";
 
@@ -181,8 +181,8 @@ export const settings = {
   },
   "memory-entries": {
     takes: "one",
-    parse: integer(1, 8_000_000),
-    fallback: "200000",
+    parse: integer(1, memoryEntries.most),
+    fallback: `${memoryEntries.usual}`,
     placeholder: "NUMBER",
     help: "how many entries the store memory holds; what expires first makes room",
   },
@@ -434,8 +434,7 @@ export const settings = {
     parse: deferText,
     fallback: "4.2.0 Greylisted, please try again in %s seconds",
     placeholder: "TEXT",
-    help:
-      "what the sending server is told; %s seconds left, %r recipient domain, %h host, %v version",
+    help: `what the sending server is told; ${macroHelp("text")}`,
     reloadable: true,
   },
   header: {
@@ -443,7 +442,7 @@ export const settings = {
     parse: header,
     fallback: "X-Greylist: delayed %t seconds by greylist-%v at %h; %d",
     placeholder: "HEADER",
-    help: "what a delayed mail is marked with; %t seconds, %v version, %h host, %d date; or none",
+    help: `what a delayed mail is marked with; ${macroHelp("header")}; or none`,
     reloadable: true,
   },
   "dry-run": {
@@ -460,7 +459,8 @@ export const settings = {
     parse: parseLogTarget,
     fallback: { spawn: "syslog", daemon: "stderr" },
     placeholder: "WHERE",
-    help: `syslog (${syslogPath}, facility mail), stderr, file:/path (a regular file) or none`,
+    help:
+      `syslog (${syslogPath}, facility mail), syslog:/socket, stderr, file:/path (a regular file), none`,
   },
   "log-level": {
     takes: "one",

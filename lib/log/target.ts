@@ -15,5 +15,7 @@ export function parseLogTarget(text: string): LogTarget {
   if (text === "syslog") return { kind: "syslog", path: syslogPath };
   const [, kind, path] = /^(file|syslog):(\/.*)$/.exec(text) ?? [];
   if ((kind === "file" || kind === "syslog") && path !== undefined) return { kind, path };
-  throw new RangeError(`want syslog, stderr, file:/absolute/path or none, got "${text}"`);
+  throw new RangeError(
+    `want syslog, syslog:/socket, stderr, file:/absolute/path or none, got "${text}"`,
+  );
 }

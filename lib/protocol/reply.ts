@@ -1,37 +1,41 @@
 /**
- * The texts that Postfix passes on: the deferral and the header, with postgrey's macros. Pure.
- *
- * | macro | deferral text                | header                              |
- * |-------|------------------------------|-------------------------------------|
- * | `%s`  | seconds until a retry passes |                                     |
- * | `%r`  | the recipient's domain       |                                     |
- * | `%t`  |                              | seconds that the mail was delayed   |
- * | `%v`  | version of greylist          | version of greylist                 |
- * | `%h`  | name of this host            | name of this host                   |
- * | `%d`  |                              | the date (RFC 5322)                 |
- * | `%%`  | a percent sign               | a percent sign                      |
+ * The texts that Postfix passes on: the deferral and the header, with postgrey's macros, and `%%` for a percent
+ * sign. Pure.
  *
  * Macros are filled in once: what comes in through one is never looked at for another.
  */
 import { checkReply } from "./codec.ts";
 
-/** The macros each kind of text may use, with an example value as long as they get. */
-const examples = {
-  text: { s: "2147483647", r: "r".repeat(253), v: "0.0.0", h: "h".repeat(64) },
+/** The macros of each kind of text: what each is, and an example as long as it gets. */
+const macros = {
+  /** The deferral. */
+  text: {
+    s: { is: "seconds left", example: "2147483647" },
+    r: { is: "recipient domain", example: "r".repeat(253) },
+    h: { is: "host", example: "h".repeat(64) },
+    v: { is: "version", example: "0.0.0" },
+  },
+  /** The header of a mail that has waited. */
   header: {
-    t: "2147483647",
-    v: "0.0.0",
-    h: "h".repeat(64),
-    d: "Thu, 01 Jan 1970 00:00:00 +0000",
+    t: { is: "seconds", example: "2147483647" },
+    v: { is: "version", example: "0.0.0" },
+    h: { is: "host", example: "h".repeat(64) },
+    /** RFC 5322. */
+    d: { is: "date", example: "Thu, 01 Jan 1970 00:00:00 +0000" },
   },
 } as const;
 
-type Values<Kind extends keyof typeof examples> = {
-  readonly [macro in keyof (typeof examples)[Kind]]: string;
-};
+type Kind = keyof typeof macros;
+
+/** What the macros of a kind of text are, for --help. */
+export function macroHelp(kind: Kind): string {
+  return Object.entries(macros[kind]).map(([name, { is }]) => `%${name} ${is}`).join(", ");
+}
+
+type Values<Of extends Kind> = { readonly [macro in keyof (typeof macros)[Of]]: string };
 
 /** A text with its macros still to be filled in. */
-export type Template<Kind extends keyof typeof examples> = (values: Values<Kind>) => string;
+export type Template<Of extends Kind> = (values: Values<Of>) => string;
 
 /** The deferral: `keyword` (DEFER_IF_PERMIT or 4xx) and `text`. Throws RangeError for a bad reply. */
 export function deferralTemplate(keyword: string, text: string): Template<"text"> {
@@ -52,11 +56,11 @@ export function headerTemplate(text: string): Template<"header"> {
   return template("header", text, (filled) => checkReply(`PREPEND ${filled}`));
 }
 
-function template<Kind extends keyof typeof examples>(
-  kind: Kind,
+function template<Of extends Kind>(
+  kind: Of,
   text: string,
   check: (filled: string) => void,
-): Template<Kind> {
+): Template<Of> {
   // Bytes beyond ASCII that are no UTF-8 make a smtpd with smtputf8 fall back to its default action.
   if (!/^[ -~]+$/.test(text)) throw new RangeError(`want printable ASCII, got "${text}"`);
   // Texts and, between them, the letters of macros.
@@ -65,14 +69,18 @@ function template<Kind extends keyof typeof examples>(
     pieces.reduce((filled, piece, i) =>
       filled + (i % 2 === 0 ? piece : piece === "%" ? "%" : values[piece] ?? `%${piece}`)
     );
-  const allowed = Object.keys(examples[kind]);
+  const allowed = Object.keys(macros[kind]);
   for (const [whole, macro] of text.matchAll(/%(.?)/g)) {
     if (macro !== "%" && !allowed.includes(macro ?? "")) {
-      const macros = [...allowed, "%"].map((name) => `%${name}`).join(" ");
-      throw new RangeError(`want one of ${macros}, got "${whole}"`);
+      const those = [...allowed, "%"].map((name) => `%${name}`).join(" ");
+      throw new RangeError(`want one of ${those}, got "${whole}"`);
     }
   }
-  check(fill(examples[kind]));
+  check(
+    fill(Object.fromEntries(
+      Object.entries(macros[kind]).map(([name, { example }]) => [name, example]),
+    )),
+  );
   return fill;
 }
 

@@ -1,12 +1,13 @@
 /**
  * State in this process: for a single daemon whose state may be lost at a restart, and for trying out.
  *
- * Bounded: a put that would exceed the limit first lets go of the entry that expires first. So a flood of
+ * Bounded: a put that would exceed the limit first evicts the entry that expires first. So a flood of
  * triplets that only wait displaces its own, and nothing that has passed.
- * An entry whose time is over is never given out; it is let go when it is asked for or when it is the
- * first to go of a full store, so there is no timer and no sweep. `bench/memory_store.ts` measures what an
+ * An expired entry is never given out; it is deleted when it is asked for or when it is the first to be
+ * evicted from a full store, so there is no timer and no sweep. `bench/memory_store.ts` measures what an
  * entry costs.
  */
+import { memoryEntries } from "./address.ts";
 import { ExpiryQueue, type Queued } from "./expiry_queue.ts";
 import {
   type Deadline,
@@ -16,15 +17,6 @@ import {
   type ToldOfKey,
   violation,
 } from "./store.ts";
-
-/**
- * About 65 MB when full. With 100,000 new mails a day that is the retry window of two days, where clients have
- * no name: one that is known by its name has two entries.
- */
-export const defaultMemoryEntries = 200_000;
-
-/** Half of the largest table that V8 gives a Map; beyond, a full store could fail instead of letting go. */
-export const mostMemoryEntries = 8_000_000;
 
 interface Entry extends Queued {
   readonly key: string;
@@ -41,16 +33,16 @@ export class MemoryStore implements Store {
   constructor(
     /** Current time in seconds; fractions count. */
     private readonly clock: () => number,
-    private readonly maxEntries: number = defaultMemoryEntries,
+    private readonly maxEntries: number = memoryEntries.usual,
   ) {
-    if (!Number.isSafeInteger(maxEntries) || maxEntries < 1 || maxEntries > mostMemoryEntries) {
+    if (!Number.isSafeInteger(maxEntries) || maxEntries < 1 || maxEntries > memoryEntries.most) {
       throw new RangeError(
-        `Cannot keep ${maxEntries} entries, wanted a whole number from 1 to ${mostMemoryEntries}`,
+        `Cannot keep ${maxEntries} entries, wanted a whole number from 1 to ${memoryEntries.most}`,
       );
     }
   }
 
-  /** How many entries are held, those included whose time is over. */
+  /** How many entries are held, expired ones included. */
   get size(): number {
     return this.#entries.size;
   }

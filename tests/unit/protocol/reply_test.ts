@@ -6,6 +6,7 @@ import {
   deferralTemplate,
   domainForReply,
   headerTemplate,
+  macroHelp,
 } from "../../../lib/protocol/reply.ts";
 
 const values = { s: "299", r: "example.com", v: "1.2.3", h: "mail.example.com" };
@@ -65,3 +66,18 @@ test("only what looks like a domain gets from a recipient into a reply", () => {
     assert.match(domainForReply(recipient), /^[A-Za-z0-9.-]+$/);
   }));
 });
+
+test("the help names every macro of a text, and no other", () => {
+  for (const [kind, read] of [["text", readText], ["header", readHeader]] as const) {
+    const named: readonly string[] = macroHelp(kind).match(/%[a-z]/g) ?? [];
+    for (const letter of "abcdefghijklmnopqrstuvwxyz") {
+      const isNamed = named.includes(`%${letter}`);
+      const reading = () => read(`%${letter}`);
+      if (isNamed) assert.doesNotThrow(reading, letter);
+      else assert.throws(reading, RangeError, letter);
+    }
+  }
+});
+
+const readText = (text: string) => deferralTemplate("DEFER", text);
+const readHeader = (text: string) => headerTemplate(`X-Waited: ${text}`);
