@@ -61,7 +61,11 @@ export function reloadOnDemand(
     }).catch((error) => log.internalError(error));
   };
   signals.hangup = () => ask(reload);
-  const stopWatching = watchFiles(() => listFiles(current.config), () => ask(reloadLists));
+  const stopWatching = watchFiles(
+    () => listFiles(current.config),
+    () => ask(reloadLists),
+    watchMilliseconds,
+  );
   return () => {
     signals.hangup = () => {};
     stopWatching();
@@ -115,7 +119,11 @@ export async function reloadLists(
  * Calls `changed` after one of the files, or of those that a folder gives, has changed and then stayed the same
  * for one look: an editor or a copy may still be writing. Gives the function that ends it.
  */
-export function watchFiles(paths: () => readonly string[], changed: () => void): () => void {
+export function watchFiles(
+  paths: () => readonly string[],
+  changed: () => void,
+  everyMs: number,
+): () => void {
   let watched = paths(), known = fingerprint(watched), pending: string | undefined;
   const timer = setInterval(() => {
     // Another set of files comes with a configuration that has read them.
@@ -131,7 +139,7 @@ export function watchFiles(paths: () => readonly string[], changed: () => void):
       pending = undefined;
       changed();
     }
-  }, watchMilliseconds);
+  }, everyMs);
   return () => clearInterval(timer);
 }
 

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
 import { test } from "node:test";
 import { readLists } from "../../../lib/lists/read.ts";
-import { type Reading, reload, reloadLists } from "../../../lib/server/reload.ts";
+import { type Reading, reload, reloadLists, watchFiles } from "../../../lib/server/reload.ts";
 import { commands } from "../../../lib/commands/commands.ts";
 import { readCommandLine } from "../../../lib/config/flags.ts";
 import { load, type Setup } from "../../../lib/config/load.ts";
 import { filesOf } from "../../support/files.ts";
 import { recordingLog } from "../../support/policy.ts";
+import { atEnd, tempDir, waitFor } from "../../support/process.ts";
 
 /** What reading finds when these are all the files there are. */
 function readingFrom(files: Readonly<Record<string, string>>): Reading {
@@ -128,4 +131,32 @@ test("when only the lists are read again, the settings stay as they are", async 
   const bad = { ...files, "/list": "300.0.0.1\n" };
   assert.equal(await reloadLists(before, readingFrom(bad), log), undefined);
   assert.equal(events.at(-1)?.[0], "reloadRefused");
+});
+
+test("of a list that is a folder every change is noticed: new files, changed ones, and those that go", async (t) => {
+  const folder = path.join(tempDir(t), "senders.d");
+  fs.mkdirSync(folder);
+  // Folders in it, each of which has both again.
+  for (const name of ["again", "and-again"]) fs.symlinkSync(".", path.join(folder, name));
+  const at = (name: string) => path.join(folder, name);
+  let changes = 0;
+  atEnd(t, watchFiles(() => [folder], () => void changes++, 20));
+  const steps: readonly (readonly [what: string, step: () => void])[] = [
+    ["a new file", () => fs.writeFileSync(at("10-people.conf"), "alice@example.org\n")],
+    ["a changed file", () => fs.writeFileSync(at("10-people.conf"), "bob@example.org, too\n")],
+    ["another one, of the same size", () => {
+      fs.writeFileSync(at("new"), "eve@example.org, too\n");
+      fs.renameSync(at("new"), at("10-people.conf"));
+    }],
+    ["a name that is left alone", () => fs.renameSync(at("10-people.conf"), at("10-people.conf~"))],
+    ["the old name again", () => fs.renameSync(at("10-people.conf~"), at("10-people.conf"))],
+    ["a file that goes", () => fs.rmSync(at("10-people.conf"))],
+    ["the folder itself", () => fs.rmSync(folder, { recursive: true })],
+  ];
+  for (const [what, step] of steps) {
+    const before = changes;
+    step();
+    await waitFor(`${what} to be noticed`, () => changes > before);
+    assert.equal(changes, before + 1, `${what} is one change`);
+  }
 });
