@@ -16,7 +16,7 @@ export function helpText(commands: readonly Pick<Command, "usage" | "summary">[]
     ),
     "",
     "Every setting is a flag here, GREYLIST_NAME=… in the environment, and name = … in the file.",
-    "A flag counts over the environment, and that over the file.",
+    "A flag overrides the environment, and that the file.",
   ];
   for (const name of settingNames) {
     const { placeholder, help, fallback, begins }: Setting = settings[name];

@@ -1,7 +1,7 @@
 /**
  * From flags, environment and configuration file to a Config, or to every problem at once.
  *
- * A flag counts over the environment, that over the file, that over the default. Nothing here starts anything.
+ * A flag overrides the environment, that the file, that the default. Nothing here starts anything.
  */
 import { type Environment, readEnvironment } from "./environment.ts";
 import { readConfigFile } from "./file.ts";

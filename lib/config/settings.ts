@@ -176,7 +176,7 @@ export const settings = {
     parse: oneOf("accept", "defer"),
     fallback: "accept",
     placeholder: "ANSWER",
-    help: "what becomes of mail while the store is out of order: accept or defer",
+    help: "what happens to mail while the store fails: accept or defer",
     reloadable: true,
   },
   "memory-entries": {
@@ -184,7 +184,7 @@ export const settings = {
     parse: integer(1, memoryEntries.most),
     fallback: `${memoryEntries.usual}`,
     placeholder: "NUMBER",
-    help: "how many entries the store memory holds; what expires first makes room",
+    help: "how many entries the store memory holds; when it is full, what expires first is evicted",
   },
   "memcached-auth-file": {
     takes: "one",
@@ -257,7 +257,7 @@ export const settings = {
     parse: wholeSeconds,
     fallback: "2d",
     placeholder: "TIME",
-    help: "an attempt later than this after the first one begins anew",
+    help: "a retry after this counts as a first attempt",
     reloadable: true,
   },
   "max-age": {

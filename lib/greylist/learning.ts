@@ -5,7 +5,7 @@
  *   recipients are learned, because we know no local domains.
  * - What is written is counted for its user (quota.ts), in this process.
  * - What the store does not take within the store timeout is not learned, and the answer waits as any other mail.
- *   No more than a thousand letters are under way at a time: with a store that hangs the rest of a flood is let go.
+ *   No more than a thousand letters are under way at a time: with a store that hangs the rest of a flood is dropped.
  */
 import type { Correspondents } from "../identity/correspondents.ts";
 import type { Log } from "../log/log.ts";

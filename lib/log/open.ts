@@ -16,7 +16,7 @@ export interface OpenLog {
   readonly log: Log;
   /** Settles when all that was said has been written, or after `milliseconds`. */
   flush(milliseconds: number): Promise<void>;
-  /** The same; then lets go of the destination. */
+  /** The same; then closes the destination. */
   close(milliseconds: number): Promise<void>;
 }
 

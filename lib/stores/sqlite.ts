@@ -5,7 +5,7 @@
  * - node:sqlite is synchronous, so nothing here may wait inside SQLite. When another process holds the
  *   lock, the operation is tried again from a timer until its deadline, while this process goes on
  *   answering others. A read that meets no lock is answered at once; writes: see sqlite_writes.ts.
- * - Entries whose time is over are never given out. They are deleted by a timer, a few at a time,
+ * - Expired entries are never given out. They are deleted by a timer, a few at a time,
  *   never by a request. Any number of processes may do so.
  * - After an error the file is opened anew for the next operation, so what was repaired is noticed.
  *   Reads and writes each have a circuit breaker: on a full disk reads go on.
@@ -38,7 +38,7 @@ export interface SqliteOptions {
   readonly observer: StoreObserver;
   /** UNIX time in seconds. */
   readonly clock: () => number;
-  /** How often to look for entries whose time is over, and how many to delete at once. */
+  /** How often to look for expired entries, and how many to delete at once. */
   readonly pruning?: { readonly everyMs: number; readonly rows: number };
   /** From which length of the write-ahead log on nothing is written. */
   readonly longestLogBytes?: number;

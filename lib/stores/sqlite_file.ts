@@ -44,7 +44,7 @@ export interface SqliteFile {
   inTransaction(write: () => void): void;
   /** Whether `inTransaction` is at work: SQLite ends a transaction by itself after some errors. */
   isInTransaction(): boolean;
-  /** Deletes up to `rows` entries whose time is over; returns how many there were. */
+  /** Deletes up to `rows` expired entries; returns how many there were. */
   prune(now: number, rows: number): number;
   /** What has become of the file of this name: whether it is still the one that is open. */
   fate(): "same" | "deleted" | "replaced";
