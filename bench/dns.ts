@@ -2,17 +2,19 @@
  * What asking DNS costs: requests a second with SPF, beside the same without it, at 50 connections with fresh
  * triplets, and known mail beside them. They take turns, so that the machine's moods meet all; what counts is the ratio.
  *
- *     deno task bench:dns        needs dnsmasq; PROGRAM_UNDER_TEST=dist/greylist for the binary
+ *     deno task bench:dns        needs dnsmasq; PROGRAM_UNDER_TEST and DENO as in build.ts
  */
 import process from "node:process";
 import { startDnsServer } from "../tests/support/dns_server.ts";
 import { withCleanup } from "../tests/support/process.ts";
-import { load, type LoadOptions, startGreylist } from "./run_load.ts";
+import { builtFromC, greylist } from "./build.ts";
+import { load, type LoadOptions, prime } from "./run_load.ts";
+import { primedAfterMs, type Server, startGreylist } from "./servers.ts";
 
 const rounds = 3, connections = 50, seconds = 4;
 /** Of which the name server has records; all of them are soon in the daemon's cache. */
 const cachedDomains = 50;
-/** So many mails, again and again, are known from the second time on. */
+/** So many mails, again and again, are known. */
 const knownMails = 500;
 
 const rates = new Map<string, number[]>();
@@ -26,23 +28,27 @@ await withCleanup(async (scope) => {
       [`sender${n}.example`, "TXT", "v=spf1 ip4:198.51.100.0/24 ~all"] as const
     )),
   );
-  const common = ["--store", "memory", "--delay", "0s"];
-  const without = await startGreylist(scope, common);
-  const asking = await startGreylist(scope, [...common, "--spf", "--dns-servers", dns.server]);
+  const program = greylist(), policyload = builtFromC(scope, "policyload.c");
+  const start = (...args: string[]) => startGreylist(scope, program, "memory", "file", args);
+  const [without, asking] = [await start(), await start("--spf", "--dns-servers", dns.server)];
+  for (let time = 1; time <= 2; time++) {
+    for (const { endpoint } of [without, asking]) await prime(policyload, endpoint, knownMails);
+    await new Promise((resolve) => setTimeout(resolve, primedAfterMs));
+  }
   let seed = 1;
-  const run = async (name: string, endpoint: string, options: Partial<LoadOptions>) => {
-    const all = { connections, seconds, seed: seed++, ...options };
-    const { requestsPerSecond } = await load(scope, endpoint, all);
-    rates.set(name, [...rates.get(name) ?? [], requestsPerSecond]);
+  const run = async (name: string, { endpoint }: Server, options: Partial<LoadOptions>) => {
+    const all = { connections, seconds, seed: seed++, kind: "fresh", pool: knownMails } as const;
+    const { rate } = await load(policyload, endpoint, { ...all, ...options });
+    rates.set(name, [...rates.get(name) ?? [], rate]);
   };
   for (let round = 1; round <= rounds; round++) {
     await run("without", without, {});
     await run("cached", asking, { domains: cachedDomains });
     await run("never seen", asking, { domains: 0 });
-    for (const [name, endpoint] of [["without", without], ["asking", asking]] as const) {
+    for (const [name, server] of [["without", without], ["asking", asking]] as const) {
       await Promise.all([
-        run(`fresh beside known, ${name}`, endpoint, { domains: 0 }),
-        run(`known, ${name}`, endpoint, { mails: knownMails, seed: 0 }),
+        run(`fresh beside known, ${name}`, server, { domains: 0 }),
+        run(`known, ${name}`, server, { kind: "known" }),
       ]);
     }
   }
@@ -62,7 +68,7 @@ for (const name of ["without", "asking"]) {
 
 function tell(what: string, name: string, beside?: string): void {
   const ratio = beside === undefined ? "" : `  ${(median(name) / median(beside)).toFixed(2)} of it`;
-  print(`${what.padEnd(40)} ${String(median(name)).padStart(6)}/s${ratio}`);
+  print(`${what.padEnd(40)} ${median(name).toFixed(0).padStart(6)}/s${ratio}`);
 }
 
 function print(line: string): void {

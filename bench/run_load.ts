@@ -1,44 +1,46 @@
-/** A daemon for a load, and the load (load.ts) as a process of its own. */
-import * as fs from "node:fs";
-import * as path from "node:path";
-import process from "node:process";
-import { startProgram } from "../tests/support/greylist.ts";
-import { type Cleanup, freePort, start, tempDir, waitFor } from "../tests/support/process.ts";
-import type { LoadResult } from "./load.ts";
+/** A load (policyload.c) as a process of its own. */
+import { start, withCleanup } from "../tests/support/process.ts";
 
-/** Starts a daemon that logs into a file, as in production; gives where it listens. */
-export async function startGreylist(scope: Cleanup, args: readonly string[]): Promise<string> {
-  const log = path.join(tempDir(scope), "log");
-  const listen = `inet:127.0.0.1:${await freePort()}`;
-  const logs = ["--log", `file:${log}`];
-  startProgram(scope, ["--mode", "daemon", "--listen", listen, ...logs, ...args]);
-  const listens = () => fs.existsSync(log) && fs.readFileSync(log, "utf8").includes(listen);
-  await waitFor("greylist to listen", listens);
-  return listen;
+/** The triplets that are asked about, as policyload.c says. */
+export const kinds = ["fresh", "known", "white"] as const;
+export type Kind = typeof kinds[number];
+
+/** What a run prints: requests a second, times in microseconds, the load's own share of a core, replies by action. */
+export interface LoadResult {
+  readonly rate: number;
+  readonly count: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  readonly lost: number;
+  readonly share: number;
+  readonly actions: Readonly<Record<string, number>>;
 }
 
-/** As load.ts has them. */
 export interface LoadOptions {
   readonly connections: number;
   readonly seconds: number;
+  readonly kind: Kind | "prime";
+  /** No fresh triplet is in two loads with different ones. */
   readonly seed: number;
+  /** How many mails are known, once they were primed. */
+  readonly pool: number;
+  /** Of how many domains fresh triplets are; 0: each of one of its own. */
   readonly domains?: number;
-  readonly mails?: number;
 }
 
-/** Runs a load. Not synchronously: what the servers log may have to be read meanwhile. */
-export async function load(
-  scope: Cleanup,
-  endpoint: string,
-  { connections, seconds, seed, domains = 5000, mails = 0 }: LoadOptions,
-): Promise<LoadResult> {
-  const script = new URL("load.ts", import.meta.url).pathname;
-  const words = [
-    ...["run", "-A", "--no-check", "--quiet", script, endpoint],
-    ...[connections, seconds, seed, domains, mails],
-  ];
-  // Through env(1): node:child_process in Deno rewrites the arguments of what it knows to be Deno.
-  const running = start(scope, "env", [process.execPath, ...words.map(String)]);
-  if (await running.exited !== 0) throw new Error(`the load failed: ${running.stderr()}`);
-  return JSON.parse(running.stdout());
+/** Runs a load, with the program built from policyload.c. Not synchronously: what servers print has to be read meanwhile. */
+export function load(program: string, endpoint: string, options: LoadOptions): Promise<LoadResult> {
+  const { connections, seconds, kind, seed, pool, domains = 50_000 } = options;
+  return withCleanup(async (t) => {
+    const words = [endpoint, connections, seconds, kind, seed, pool, domains].map(String);
+    const running = start(t, program, words);
+    if (await running.exited !== 0) throw new Error(`the load failed: ${running.stderr()}`);
+    return JSON.parse(running.stdout());
+  });
+}
+
+/** Has each of the known mails asked about once. */
+export async function prime(program: string, endpoint: string, pool: number): Promise<void> {
+  await load(program, endpoint, { connections: 50, seconds: 0, kind: "prime", seed: 0, pool });
 }

@@ -1,0 +1,14 @@
+/** What the runtime itself costs: a server on node:net that says DUNNO to everything. `bare PORT` */
+import * as net from "node:net";
+import process from "node:process";
+
+net.createServer((socket) => {
+  let end = "";
+  socket.setNoDelay(true).setEncoding("latin1").on("data", (text: string) => {
+    end = (end + text).slice(-2);
+    if (end !== "\n\n") return;
+    end = "";
+    socket.write("action=DUNNO\n\n", "latin1");
+  });
+  socket.on("error", () => socket.destroy());
+}).listen(Number(process.argv[2]), "127.0.0.1");

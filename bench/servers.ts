@@ -1,0 +1,116 @@
+/**
+ * The servers that are compared, each on its own and with a store of its own. All defer for a second and take a client
+ * into the auto-whitelist at its first success, so that a triplet is soon known and a client soon listed.
+ *
+ * What differs is in favour of the others: postgrey listens on a unix socket, has its database in memory and no lists.
+ */
+import * as path from "node:path";
+import { environment, request } from "../tests/support/greylist.ts";
+import { Asker } from "../tests/support/asker.ts";
+import { startMemcached } from "../tests/support/memcached.ts";
+import { startPostgrey } from "../tests/support/postgrey.ts";
+import {
+  type Cleanup,
+  freePort,
+  type Running,
+  start,
+  tempDir,
+  waitFor,
+} from "../tests/support/process.ts";
+
+/** How many keys greylist reads for a request: S and T for two identities, C, D, and two of 0.1.0. */
+const readsOfGreylist = 8;
+
+const delaySeconds = 1;
+
+/** Until then what was asked once passes, also where times are whole seconds. */
+export const primedAfterMs = 1000 * delaySeconds + 1200;
+
+export const stores = ["memory", "memcached", "sqlite"] as const;
+export type StoreName = typeof stores[number];
+export const logs = ["none", "file", "stderr"] as const;
+export type LogName = typeof logs[number];
+
+/** A server that answers. */
+export interface Server {
+  /** `inet:127.0.0.1:41234`, `unix:/path` */
+  readonly endpoint: string;
+  readonly pid: number;
+}
+
+/** Starts greylist as a daemon, with one of the stores; `more` are further settings. */
+export async function startGreylist(
+  t: Cleanup,
+  program: string,
+  store: StoreName,
+  log: LogName,
+  more: readonly string[] = [],
+): Promise<Server> {
+  const args = [
+    ...["--mode", "daemon", "--store", await storeAddress(t, store), "--log"],
+    ...[log === "file" ? `file:${path.join(tempDir(t), "log")}` : log],
+    ...["--delay", `${delaySeconds}s`, "--auto-whitelist", "1", "--max-connections", "2000"],
+    ...more,
+  ];
+  const port = await freePort();
+  args.push("--listen", `inet:127.0.0.1:${port}`);
+  const options = { env: environment() };
+  return await answering(
+    port,
+    log === "stderr"
+      ? startPiped(t, [program, ...args], options)
+      : start(t, program, args, options),
+  );
+}
+
+async function storeAddress(t: Cleanup, store: StoreName): Promise<string> {
+  if (store === "memory") return "memory";
+  if (store === "sqlite") return `sqlite:${path.join(tempDir(t), "state.db")}`;
+  return `memcached:${(await startMemcached(t, { args: ["-m", "2048"] })).server}`;
+}
+
+/** Its standard error goes through a pipe to another program, as under systemd: this one would be busy reading it. */
+function startPiped(
+  t: Cleanup,
+  words: readonly string[],
+  options: { env: Record<string, string> },
+): Running {
+  const dir = tempDir(t), pipe = path.join(dir, "stderr"), file = path.join(dir, "log");
+  start(t, "sh", ["-c", 'mkfifo "$1" && exec cat "$1" >"$2"', "sh", pipe, file]);
+  const script = 'until [ -p "$0" ]; do sleep 0.01; done; exec "$@" 2>"$0"';
+  return start(t, "sh", ["-c", script, pipe, ...words], options);
+}
+
+/** The floor, which reads as many keys as greylist. */
+export async function startFloor(t: Cleanup, program: string): Promise<Server> {
+  const memcached = await startMemcached(t, { args: ["-m", "2048"] });
+  const port = await freePort();
+  const numbers = [port, memcached.port, delaySeconds, readsOfGreylist];
+  return await answering(port, start(t, program, numbers.map(String)));
+}
+
+export async function startBare(t: Cleanup, program: string): Promise<Server> {
+  const port = await freePort();
+  return await answering(port, start(t, program, [String(port)]));
+}
+
+/** A postgrey; two of them, because for postgrey a client that is listed has no known triplets. */
+export async function startPostgreyFor(t: Cleanup, kind: "triplets" | "clients"): Promise<Server> {
+  const count = kind === "clients" ? 1 : 5;
+  const { endpoint, pid } = await startPostgrey(t, {
+    args: [`--delay=${delaySeconds}`, `--auto-whitelist-clients=${count}`],
+  });
+  return { endpoint, pid };
+}
+
+async function answering(port: number, running: Running): Promise<Server> {
+  const asker = new Asker({ host: "127.0.0.1", port });
+  let over = false;
+  void running.exited.then(() => over = true);
+  await waitFor("the server to answer", async () => {
+    if (over) throw new Error(`it has ended: ${running.stderr()}`);
+    return (await asker.ask(request({ protocol_state: "DATA" }), 1000)).kind === "reply";
+  });
+  asker.close();
+  return { endpoint: `inet:127.0.0.1:${port}`, pid: running.pid };
+}
