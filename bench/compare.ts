@@ -27,7 +27,7 @@ import {
   startBare,
   startFloor,
   startGreylist,
-  startPostgreyFor,
+  startPostgrey,
   type StoreName,
   stores,
 } from "./servers.ts";
@@ -75,7 +75,7 @@ await withCleanup(async (t) => {
   const cells = allCells();
   const program = greylist(), policyload = builtFromC(t, "policyload.c");
   const servers = new Map<string, Server>();
-  /** What a cell is asked of: postgrey has one server for listed clients and one for the rest. */
+  /** Whom a cell asks. A client that postgrey lists has no known triplets: for the two kinds there are two of it. */
   const serverOf = async ({ contender, kind, log }: Cell): Promise<Server> => {
     const special = contender === "postgrey" && kind === "white";
     const name = `${contender} ${log} ${special}`;
@@ -84,7 +84,7 @@ await withCleanup(async (t) => {
     return server;
   };
   const started = (contender: Contender, log: LogName, special: boolean): Promise<Server> => {
-    if (contender === "postgrey") return startPostgreyFor(t, special ? "clients" : "triplets");
+    if (contender === "postgrey") return startPostgrey(t, special ? 1 : 5);
     if (contender === "floor") return startFloor(t, builtFromC(t, "floor.c"));
     if (contender === "bare") return startBare(t, compiled(t, "bench/bare.ts"));
     return startGreylist(t, program, contender, log);

@@ -1,20 +1,18 @@
 /**
- * The servers that are compared, each on its own and with a store of its own. All defer for a second and take a client
- * into the auto-whitelist at its first success, so that a triplet is soon known and a client soon listed.
- *
- * What differs is in favour of the others: postgrey listens on a unix socket, has its database in memory and no lists.
+ * The servers that are compared, each with a store of its own. All listen on TCP and defer for a second. greylist and postgrey
+ * have the whitelists that Debian ships with postgrey, and their files where temporary files are.
  */
 import * as path from "node:path";
 import { environment, request } from "../tests/support/greylist.ts";
 import { Asker } from "../tests/support/asker.ts";
 import { startMemcached } from "../tests/support/memcached.ts";
-import { startPostgrey } from "../tests/support/postgrey.ts";
 import {
   type Cleanup,
   freePort,
   type Running,
   start,
   tempDir,
+  user,
   waitFor,
 } from "../tests/support/process.ts";
 
@@ -50,6 +48,9 @@ export async function startGreylist(
     ...["--mode", "daemon", "--store", await storeAddress(t, store), "--log"],
     ...[log === "file" ? `file:${path.join(tempDir(t), "log")}` : log],
     ...["--delay", `${delaySeconds}s`, "--auto-whitelist", "1", "--max-connections", "2000"],
+    // Which are there if postgrey is.
+    ...["--whitelist-clients", "?/etc/postgrey/whitelist_clients"],
+    ...["--whitelist-recipients", "?/etc/postgrey/whitelist_recipients"],
     ...more,
   ];
   const port = await freePort();
@@ -94,13 +95,16 @@ export async function startBare(t: Cleanup, program: string): Promise<Server> {
   return await answering(port, start(t, program, [String(port)]));
 }
 
-/** A postgrey; two of them, because for postgrey a client that is listed has no known triplets. */
-export async function startPostgreyFor(t: Cleanup, kind: "triplets" | "clients"): Promise<Server> {
-  const count = kind === "clients" ? 1 : 5;
-  const { endpoint, pid } = await startPostgrey(t, {
-    args: [`--delay=${delaySeconds}`, `--auto-whitelist-clients=${count}`],
-  });
-  return { endpoint, pid };
+/** postgrey; `clientPasses` puts a client into its auto-whitelist, which then has no known triplets any more. */
+export async function startPostgrey(t: Cleanup, clientPasses: number): Promise<Server> {
+  const { name, group } = user(), port = await freePort();
+  const args = [
+    ...[`--inet=127.0.0.1:${port}`, `--dbdir=${tempDir(t)}`, `--user=${name}`, `--group=${group}`],
+    ...[`--delay=${delaySeconds}`, `--auto-whitelist-clients=${clientPasses}`],
+  ];
+  // It logs to standard error, and this program would be busy reading it.
+  const words = ["-c", 'exec "$0" "$@" 2>/dev/null', "/usr/sbin/postgrey", ...args];
+  return await answering(port, start(t, "sh", words));
 }
 
 async function answering(port: number, running: Running): Promise<Server> {
