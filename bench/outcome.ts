@@ -20,6 +20,7 @@ import { asking, type Contender, greylist, playOn, postgrey } from "../tests/out
 import { released, sqlgrey } from "../tests/outcome/servers.ts";
 import { type Measured, outcomeOf, tables, targetIn } from "../tests/outcome/table.ts";
 import { type Cleanup, withCleanup } from "../tests/support/process.ts";
+import { replaceSection } from "../tests/support/section.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const document = path.join(root, "doc/what-it-costs.md");
@@ -68,15 +69,7 @@ function write(measured: Measured): void {
   const json = JSON.stringify(measured, undefined, 2)
     .replace(/\{\s+"delayed"[^}]*\}/g, (outcome) => outcome.replace(/\s+/g, " "));
   fs.writeFileSync(measurements, `${json}\n`);
-  const begin = "<!-- measured: made by `deno task bench:outcome --write` -->";
-  const end = "<!-- measured end -->";
-  const text = fs.readFileSync(document, "utf8");
-  const from = text.indexOf(begin), to = text.indexOf(end);
-  if (from === -1 || to < from) throw new Error(`${document} has no ${begin} … ${end}`);
-  fs.writeFileSync(
-    document,
-    `${text.slice(0, from)}${begin}\n\n${tables(measured)}\n\n${text.slice(to)}`,
-  );
+  replaceSection(document, "measured", tables(measured));
 }
 
 function say(text: string): void {
