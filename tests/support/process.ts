@@ -141,3 +141,17 @@ export function alive(pid: number): boolean {
     return false;
   }
 }
+
+/**
+ * Has a program's standard error go through a pipe into a file, as under systemd, without anybody here reading it. Gives
+ * words in front of the program's, and what reads the pipe until the program has ended.
+ */
+export function pipedInto(
+  t: Cleanup,
+  file: string,
+): { readonly wrapper: readonly string[]; readonly reader: Running } {
+  const pipe = path.join(tempDir(t), "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const reader = start(t, "sh", ["-c", 'exec cat "$0" >"$1"', pipe, file]);
+  return { wrapper: ["sh", "-c", 'exec "$@" 2>"$0"', pipe], reader };
+}
