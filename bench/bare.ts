@@ -1,4 +1,4 @@
-/** What the runtime itself costs: a server on node:net that says DUNNO to everything. `bare PORT` */
+/** What the runtime itself costs: a server on node:net that says DUNNO to everything. `bare PORT` prints the runtime. */
 import * as net from "node:net";
 import process from "node:process";
 
@@ -12,3 +12,4 @@ net.createServer((socket) => {
   });
   socket.on("error", () => socket.destroy());
 }).listen(Number(process.argv[2]), "127.0.0.1");
+process.stdout.write(`Deno ${process.versions["deno"]}`);

@@ -8,26 +8,27 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { permissions } from "../tools/compile.ts";
+import { bundling, compiling, completeMailauth } from "../tools/compile.ts";
 import { type Cleanup, tempDir } from "../tests/support/process.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
-/** The program that PROGRAM_UNDER_TEST names, or dist/greylist, compiled anew if it is older than its source. */
-export function greylist(): string {
+/** Words that start what PROGRAM_UNDER_TEST names, or dist/greylist, compiled anew if it is older than its source. */
+export function greylist(): readonly string[] {
   const named = process.env["PROGRAM_UNDER_TEST"];
-  if (named) return path.resolve(named);
+  if (named) return [path.resolve(named)];
   const binary = path.join(root, "dist", "greylist");
   const made = fs.existsSync(binary) ? fs.statSync(binary).mtimeMs : 0;
   if (newest(["main.ts", "lib", "deno.json", "tools/compile.ts"]) > made) deno("task", "compile");
-  return binary;
+  return [binary];
 }
 
-/** A script as a program of its own, compiled as greylist is. */
+/** A script of this folder as a program of its own, bundled and compiled as greylist is. */
 export function compiled(t: Cleanup, script: string): string {
-  const output = path.join(tempDir(t), path.basename(script, ".ts"));
-  const flags = ["--no-config", "--no-check", "--no-code-cache", "--quiet", ...permissions];
-  deno("compile", ...flags, "--output", output, path.resolve(root, script));
+  const folder = tempDir(t), name = path.basename(script, ".ts"), output = path.join(folder, name);
+  completeMailauth();
+  deno(...bundling, folder, path.join("bench", script));
+  deno(...compiling, output, path.join(folder, `${name}.js`));
   return output;
 }
 

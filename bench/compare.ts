@@ -14,15 +14,15 @@
  * - floor: the least that greylisting over Memcached can do (floor.c), with as many reads a request as greylist;
  *   bare: a server on the same runtime that says DUNNO to everything (bare.ts).
  */
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { withCleanup } from "../tests/support/process.ts";
+import { markdown } from "../tests/support/section.ts";
 import { builtFromC, compiled, greylist } from "./build.ts";
-import { type Kind, kinds, load, type LoadResult, prime } from "./run_load.ts";
+import { chosen, machine, median, numbers, print, spread, write } from "./report.ts";
+import { type Kind, kinds, load, type LoadResult, makeKnown } from "./run_load.ts";
 import {
   type LogName,
   logs,
-  primedAfterMs,
   type Server,
   startBare,
   startFloor,
@@ -54,12 +54,13 @@ const { values } = parseArgs({
     write: { type: "boolean", default: false },
   },
 });
-const rounds = Number(values.rounds), seconds = Number(values.seconds);
+const [rounds = 0] = numbers("rounds", values.rounds);
+const [seconds = 0] = numbers("seconds", values.seconds);
 const asked = {
   contenders: chosen("only", values.only, contenders),
   kinds: chosen("kinds", values.kinds, kinds),
   logs: chosen("logs", values.logs, logs),
-  connections: values.connections.split(",").map(Number),
+  connections: numbers("connections", values.connections),
 };
 
 /** So many mails are known: none of them is asked about often. */
@@ -72,22 +73,25 @@ const nameOf = ({ contender, kind, connections, log }: Cell) =>
   `${contender}${log === "none" ? "" : ` log=${log}`} ${kind} ${connections}`;
 
 await withCleanup(async (t) => {
-  const cells = allCells();
+  const place = await machine(), cells = allCells();
   const program = greylist(), policyload = builtFromC(t, "policyload.c");
   const servers = new Map<string, Server>();
   /** Whom a cell asks. A client that postgrey lists has no known triplets: for the two kinds there are two of it. */
   const serverOf = async ({ contender, kind, log }: Cell): Promise<Server> => {
-    const special = contender === "postgrey" && kind === "white";
-    const name = `${contender} ${log} ${special}`;
-    const server = servers.get(name) ?? await started(contender, log, special);
+    const forListed = contender === "postgrey" && kind === "white";
+    const name = `${contender} ${log} ${forListed}`;
+    const server = servers.get(name) ?? await started(contender, log, forListed);
     servers.set(name, server);
     return server;
   };
-  const started = (contender: Contender, log: LogName, special: boolean): Promise<Server> => {
-    if (contender === "postgrey") return startPostgrey(t, special ? 1 : 5);
+  let runtime = "";
+  const started = async (contender: Contender, log: LogName, forListed: boolean) => {
+    if (contender === "postgrey") return startPostgrey(t, forListed ? 1 : 5);
     if (contender === "floor") return startFloor(t, builtFromC(t, "floor.c"));
-    if (contender === "bare") return startBare(t, compiled(t, "bench/bare.ts"));
-    return startGreylist(t, program, contender, log);
+    if (contender !== "bare") return startGreylist(t, program, contender, log);
+    const bare = await startBare(t, compiled(t, "bare.ts"));
+    runtime = ` The bare server is compiled as greylist is: ${bare.runtime}.`;
+    return bare;
   };
 
   const toPrime = new Set<Server>();
@@ -95,10 +99,7 @@ await withCleanup(async (t) => {
     const server = await serverOf(cell);
     if (cell.kind !== "fresh" && cell.contender !== "bare") toPrime.add(server);
   }
-  for (let time = 1; time <= 2 && toPrime.size > 0; time++) {
-    for (const { endpoint } of toPrime) await prime(policyload, endpoint, pool);
-    await new Promise((resolve) => setTimeout(resolve, primedAfterMs));
-  }
+  await makeKnown(policyload, toPrime, pool);
 
   let seed = 1;
   for (let round = 1; round <= rounds; round++) {
@@ -113,10 +114,18 @@ await withCleanup(async (t) => {
       results.set(nameOf(cell), [...results.get(nameOf(cell)) ?? [], result]);
     }
   }
-  print(`medians of ${rounds} rounds of ${seconds} s, the least and the most in brackets\n`);
-  print(table(cells.map(lineOf), ["", "requests/s", "p50 ms", "p99 ms", "load's share of a core"]));
-  const ratios = reached();
-  if (ratios.length > 0) print(`\n${table(ratios, ["ratio", "is", "to reach", ""])}`);
+  const medians =
+    `Medians of ${rounds} rounds of ${seconds} s; in brackets the least and the most.`;
+  const text = [
+    `${place}. ${medians}${runtime}`,
+    markdown([["ratio", "is", "to reach", ""], ...reached()]),
+    markdown([
+      ["", "requests/s", "p50 ms", "p99 ms", "load's share of a core"],
+      ...cells.map(lineOf),
+    ]),
+  ].join("\n\n");
+  print(text);
+  if (values.write) write("compare", text);
 });
 
 /** In the order in which they take turns: what is compared is measured one after the other. */
@@ -150,9 +159,7 @@ function lineOf(cell: Cell): string[] {
   const ms = (of: (result: LoadResult) => number) => (median(all.map(of)) / 1000).toFixed(2);
   return [
     nameOf(cell),
-    `${median(rates).toFixed(0)} (${Math.min(...rates).toFixed(0)}–${
-      Math.max(...rates).toFixed(0)
-    })`,
+    spread(rates),
     ms(({ p50 }) => p50),
     ms(({ p99 }) => p99),
     median(all.map(({ share }) => share)).toFixed(2),
@@ -216,33 +223,8 @@ function compared(
   const what = `${nameOf(one)} to ${nameOf(other)}`;
   return [[
     direction === 1 ? what : `p99 of ${what}`,
-    `${is.toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`,
+    spread(ratios, 2),
     `${direction === 1 ? "≥" : "≤"} ${bound}`,
     (is - bound) * direction >= 0 ? "reached" : "NOT reached",
   ]];
-}
-
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? NaN;
-}
-
-function table(lines: readonly (readonly string[])[], head: readonly string[]): string {
-  const all = [head, ...lines];
-  const widths = head.map((_, column) => Math.max(...all.map((line) => line[column]?.length ?? 0)));
-  const row = (line: readonly string[]) =>
-    `| ${line.map((text, column) => text.padEnd(widths[column] ?? 0)).join(" | ")} |`;
-  const rule = `| ${widths.map((width) => "-".repeat(Math.max(3, width))).join(" | ")} |`;
-  return [row(head), rule, ...lines.map(row)].join("\n");
-}
-
-function chosen<Name extends string>(option: string, text: string, all: readonly Name[]): Name[] {
-  return text.split(",").map((word) => {
-    const found = all.find((name) => name === word);
-    if (found === undefined) throw new Error(`--${option} ${word}: wanted some of ${all.join()}`);
-    return found;
-  });
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

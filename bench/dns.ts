@@ -8,8 +8,8 @@ import process from "node:process";
 import { startDnsServer } from "../tests/support/dns_server.ts";
 import { withCleanup } from "../tests/support/process.ts";
 import { builtFromC, greylist } from "./build.ts";
-import { load, type LoadOptions, prime } from "./run_load.ts";
-import { primedAfterMs, type Server, startGreylist } from "./servers.ts";
+import { load, type LoadOptions, makeKnown } from "./run_load.ts";
+import { type Server, startGreylist } from "./servers.ts";
 
 const rounds = 3, connections = 50, seconds = 4;
 /** Of which the name server has records; all of them are soon in the daemon's cache. */
@@ -31,10 +31,7 @@ await withCleanup(async (scope) => {
   const program = greylist(), policyload = builtFromC(scope, "policyload.c");
   const start = (...args: string[]) => startGreylist(scope, program, "memory", "file", args);
   const [without, asking] = [await start(), await start("--spf", "--dns-servers", dns.server)];
-  for (let time = 1; time <= 2; time++) {
-    for (const { endpoint } of [without, asking]) await prime(policyload, endpoint, knownMails);
-    await new Promise((resolve) => setTimeout(resolve, primedAfterMs));
-  }
+  await makeKnown(policyload, [without, asking], knownMails);
   let seed = 1;
   const run = async (name: string, { endpoint }: Server, options: Partial<LoadOptions>) => {
     const all = { connections, seconds, seed: seed++, kind: "fresh", pool: knownMails } as const;

@@ -84,7 +84,8 @@ static int write_request(char *to) {
              mixed >> 8 & 255, mixed & 255);
   } else {
     snprintf(host, sizeof host, "mx.k%lu.example", client);
-    snprintf(address, sizeof address, "91.%lu.%lu.25", client >> 8 & 255, client & 255);
+    snprintf(address, sizeof address, "91.%lu.%lu.%lu", client >> 16 & 255, client >> 8 & 255,
+             client & 255);
   }
   return snprintf(
       to, REQUEST,
@@ -149,7 +150,7 @@ int main(int argc, char **argv) {
   pool = strtoull(argv[6], 0, 10);
   domains = strtoull(argv[7], 0, 10);
   errno = EINVAL;
-  if (!is_kind || connections < 1 || pool < 1 || pool > 65536) fail("arguments");
+  if (!is_kind || connections < 1 || pool < 1 || pool > 1 << 24) fail("arguments");
   state = 88172645463325252ull ^ (seed + 1) * 7919;
   next_fresh = (seed + 1) * 100000000ull;
 

@@ -1,5 +1,6 @@
 /** A load (policyload.c) as a process of its own. */
 import { start, withCleanup } from "../tests/support/process.ts";
+import { primedAfterMs, type Server } from "./servers.ts";
 
 /** The triplets that are asked about, as policyload.c says. */
 export const kinds = ["fresh", "known", "white"] as const;
@@ -40,7 +41,25 @@ export function load(program: string, endpoint: string, options: LoadOptions): P
   });
 }
 
-/** Has each of the known mails asked about once. */
-export async function prime(program: string, endpoint: string, pool: number): Promise<void> {
-  await load(program, endpoint, { connections: 50, seconds: 0, kind: "prime", seed: 0, pool });
+/** Has each mail of a pool asked about once. */
+export async function prime(program: string, endpoint: string, pool: number): Promise<LoadResult> {
+  return await load(program, endpoint, {
+    connections: 50,
+    seconds: 0,
+    kind: "prime",
+    seed: 0,
+    pool,
+  });
+}
+
+/** Has the mails of a pool pass at each of these servers (servers.ts). */
+export async function makeKnown(
+  program: string,
+  servers: Iterable<Server>,
+  pool: number,
+): Promise<void> {
+  for (let time = 1; time <= 2; time++) {
+    for (const { endpoint } of servers) await prime(program, endpoint, pool);
+    await new Promise((resolve) => setTimeout(resolve, primedAfterMs));
+  }
 }

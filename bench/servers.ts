@@ -9,6 +9,7 @@ import { startMemcached } from "../tests/support/memcached.ts";
 import {
   type Cleanup,
   freePort,
+  pipedInto,
   type Running,
   start,
   tempDir,
@@ -39,13 +40,13 @@ export interface Server {
 /** Starts greylist as a daemon, with one of the stores; `more` are further settings. */
 export async function startGreylist(
   t: Cleanup,
-  program: string,
+  program: readonly string[],
   store: StoreName,
   log: LogName,
   more: readonly string[] = [],
 ): Promise<Server> {
-  const args = [
-    ...["--mode", "daemon", "--store", await storeAddress(t, store), "--log"],
+  const words = [
+    ...[...program, "--mode", "daemon", "--store", await storeAddress(t, store), "--log"],
     ...[log === "file" ? `file:${path.join(tempDir(t), "log")}` : log],
     ...["--delay", `${delaySeconds}s`, "--auto-whitelist", "1", "--max-connections", "2000"],
     // Which are there if postgrey is.
@@ -54,32 +55,16 @@ export async function startGreylist(
     ...more,
   ];
   const port = await freePort();
-  args.push("--listen", `inet:127.0.0.1:${port}`);
-  const options = { env: environment() };
-  return await answering(
-    port,
-    log === "stderr"
-      ? startPiped(t, [program, ...args], options)
-      : start(t, program, args, options),
-  );
+  words.push("--listen", `inet:127.0.0.1:${port}`);
+  const piped = log === "stderr" ? pipedInto(t, path.join(tempDir(t), "log")).wrapper : [];
+  // Through env(1): node:child_process in Deno rewrites the arguments of what it knows to be Deno.
+  return await answering(port, start(t, "env", [...piped, ...words], { env: environment() }));
 }
 
 async function storeAddress(t: Cleanup, store: StoreName): Promise<string> {
   if (store === "memory") return "memory";
   if (store === "sqlite") return `sqlite:${path.join(tempDir(t), "state.db")}`;
   return `memcached:${(await startMemcached(t, { args: ["-m", "2048"] })).server}`;
-}
-
-/** Its standard error goes through a pipe to another program, as under systemd: this one would be busy reading it. */
-function startPiped(
-  t: Cleanup,
-  words: readonly string[],
-  options: { env: Record<string, string> },
-): Running {
-  const dir = tempDir(t), pipe = path.join(dir, "stderr"), file = path.join(dir, "log");
-  start(t, "sh", ["-c", 'mkfifo "$1" && exec cat "$1" >"$2"', "sh", pipe, file]);
-  const script = 'until [ -p "$0" ]; do sleep 0.01; done; exec "$@" 2>"$0"';
-  return start(t, "sh", ["-c", script, pipe, ...words], options);
 }
 
 /** The floor, which reads as many keys as greylist. */
@@ -90,9 +75,13 @@ export async function startFloor(t: Cleanup, program: string): Promise<Server> {
   return await answering(port, start(t, program, numbers.map(String)));
 }
 
-export async function startBare(t: Cleanup, program: string): Promise<Server> {
-  const port = await freePort();
-  return await answering(port, start(t, program, [String(port)]));
+/** The bare server, and which runtime it was compiled with. */
+export async function startBare(
+  t: Cleanup,
+  program: string,
+): Promise<Server & { readonly runtime: string }> {
+  const port = await freePort(), running = start(t, program, [String(port)]);
+  return { ...await answering(port, running), runtime: running.stdout() };
 }
 
 /** postgrey; `clientPasses` puts a client into its auto-whitelist, which then has no known triplets any more. */

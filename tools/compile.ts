@@ -28,6 +28,21 @@ export const permissions = [
   "--unstable-net",
 ];
 
+/** Arguments to Deno, before the folder that the bundle goes to and the program's main module. */
+export const bundling = "bundle --quiet --platform deno --code-splitting --outdir".split(" ");
+
+/** Before the file that the executable goes to, and the bundle's main module. */
+export const compiling = [
+  "compile",
+  "--no-config",
+  // What was bundled has been checked; the bundle itself has no types.
+  "--no-check",
+  "--no-code-cache",
+  "--quiet",
+  ...permissions,
+  "--output",
+];
+
 const root = path.resolve(import.meta.dirname ?? ".", "..");
 
 // Not node:child_process: its emulation takes arguments to Deno for arguments to Node and rewrites them.
@@ -47,7 +62,7 @@ function deno(...args: string[]): void {
  * mailauth asks for its own package.json as require("../package"), which `deno bundle` looks for only in modules:
  * gives it one.
  */
-function completeMailauth(): void {
+export function completeMailauth(): void {
   const file = path.join(root, "node_modules", "mailauth", "package.js");
   fs.writeFileSync(file, 'module.exports = require("./package.json");\n');
 }
@@ -67,25 +82,9 @@ if (import.meta.main) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "greylist-compile-"));
   try {
     completeMailauth();
-    deno(
-      ..."bundle --quiet --platform deno --code-splitting --outdir".split(" "),
-      folder,
-      "main.ts",
-    );
+    deno(...bundling, folder, "main.ts");
     fs.mkdirSync(path.dirname(output), { recursive: true });
-    deno(
-      "compile",
-      "--no-config",
-      // What was bundled has been checked; the bundle itself has no types.
-      "--no-check",
-      "--no-code-cache",
-      "--quiet",
-      ...permissions,
-      "--output",
-      output,
-      ...process.argv.slice(2),
-      path.join(folder, "main.js"),
-    );
+    deno(...compiling, output, ...process.argv.slice(2), path.join(folder, "main.js"));
     const mib = (...files: string[]) => {
       return (files.reduce((sum, file) => sum + fs.statSync(file).size, 0) / 1024 ** 2).toFixed(1);
     };
