@@ -1,0 +1,2 @@
+/** An empty program: what a start costs whatever it starts. */
+export {};
