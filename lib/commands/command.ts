@@ -11,6 +11,8 @@ export type Command =
     readonly summary: string;
     /** Flags without a value that not every command has. */
     readonly switches: readonly string[];
+    /** The same with a value, and what stands for that in messages. */
+    readonly options?: Readonly<Record<string, string>>;
     /** Whether words may stand behind it. */
     readonly takesWords?: true;
   }

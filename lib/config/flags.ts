@@ -1,6 +1,6 @@
 /**
- * The command line: a command, what it is about, settings as flags, and switches that only some commands have.
- * Pure.
+ * The command line: a command, what it is about, settings as flags, and switches and options (flags with a value)
+ * that only some commands have. Pure.
  *
  * Which commands there are, the caller says; without one it is `serve`. `--help` and `--version` are commands,
  * too.
@@ -9,11 +9,16 @@ import { parseArgs } from "node:util";
 import { isSettingName, type Raw, type RawSettings, textsOf } from "./raw.ts";
 import { type SettingName, settingNames, settings } from "./settings.ts";
 
-/** Every command, with the switches that not all have, and whether it takes words behind it. */
+/** Every command, with the switches and options that not all have, and whether it takes words behind it. */
 export type Switches<Command extends string> = Readonly<
   Record<
     Command | "serve" | "help" | "version",
-    { readonly switches: readonly string[]; readonly takesWords?: true }
+    {
+      readonly switches: readonly string[];
+      /** Each with what stands for its value in messages. */
+      readonly options?: Readonly<Record<string, string>>;
+      readonly takesWords?: true;
+    }
   >
 >;
 
@@ -22,6 +27,8 @@ export interface CommandLine<Command extends string = string> {
   readonly command: Command;
   /** The command's own switches that are there. */
   readonly switches: ReadonlySet<string>;
+  /** The command's own options that are there; of one that is there twice, the last. */
+  readonly options: ReadonlyMap<string, string>;
   /** The words behind a command that takes any. */
   readonly words: readonly string[];
   readonly settings: RawSettings;
@@ -36,12 +43,16 @@ export function readCommandLine<Command extends string>(
 ): CommandLine<keyof Switches<Command>> {
   type Name = keyof Switches<Command>;
   const names = Object.keys(commands) as Name[];
-  const owners = (own: string) => names.filter((name) => commands[name].switches.includes(own));
+  const valuesOf = (name: Name) => commands[name].options ?? {};
+  const owners = (own: string) =>
+    names.filter((name) => commands[name].switches.includes(own) || own in valuesOf(name));
   const known = new Set(names.flatMap((name) => commands[name].switches));
+  const values = new Map(names.flatMap((name) => Object.entries(valuesOf(name))));
   const raw = new Map<SettingName, Raw>(), switches = new Set<string>();
+  const options = new Map<string, string>();
   const words: string[] = [], problems: string[] = [];
   let command: Name | undefined, afterProblem = false;
-  for (const token of tokensOf(argv, [...known])) {
+  for (const token of tokensOf(argv, [...known], [...values.keys()])) {
     if (token.kind === "positional") {
       // Most likely the value of the flag before it, of which enough has been said.
       if (afterProblem) continue;
@@ -58,33 +69,39 @@ export function readCommandLine<Command extends string>(
       const where = token.rawName;
       if (name === "help" || name === "version") command = name;
       else if (known.has(name)) switches.add(name);
-      else if (!isSettingName(name)) {
+      else if (!values.has(name) && !isSettingName(name)) {
         problems.push(`${where}: no such setting`);
         afterProblem = true;
         continue;
-      } else if (settings[name].takes === "switch") {
+      } else if (isSettingName(name) && settings[name].takes === "switch") {
         raw.set(name, { texts: [value ?? "yes"], where });
       } // parseArgs takes the next flag for a missing value.
       else if (value === undefined || (!token.inlineValue && value.startsWith("--"))) {
-        problems.push(`${where}: want ${settings[name].placeholder} behind it`);
+        const wanted = isSettingName(name) ? settings[name].placeholder : values.get(name);
+        problems.push(`${where}: want ${wanted} behind it`);
         afterProblem = true;
         continue;
-      } else {
+      } else if (!isSettingName(name)) options.set(name, value);
+      else {
         const before = settings[name].takes === "list" ? raw.get(name)?.texts ?? [] : [];
         raw.set(name, { texts: [...before, ...textsOf(name, value)], where });
       }
     }
     afterProblem = false;
   }
-  for (const own of switches) {
+  for (const own of [...switches, ...options.keys()]) {
     const able = owners(own);
     if (command !== undefined && able.includes(command)) continue;
     problems.push(`--${own}: only ${able.join(" and ")} ${able.length > 1 ? "take" : "takes"} it`);
   }
-  return { command: command ?? "serve", switches, words, settings: raw, problems };
+  return { command: command ?? "serve", switches, options, words, settings: raw, problems };
 }
 
-function tokensOf(argv: readonly string[], switches: readonly string[]) {
+function tokensOf(
+  argv: readonly string[],
+  switches: readonly string[],
+  withValue: readonly string[],
+) {
   const options: Record<string, { type: "string" | "boolean"; short?: string }> = {
     help: { type: "boolean", short: "h" },
     version: { type: "boolean" },
@@ -93,6 +110,7 @@ function tokensOf(argv: readonly string[], switches: readonly string[]) {
     options[name] = { type: settings[name].takes === "switch" ? "boolean" : "string" };
   }
   for (const name of switches) options[name] = { type: "boolean" };
+  for (const name of withValue) options[name] = { type: "string" };
   return parseArgs({
     args: [...argv],
     options,

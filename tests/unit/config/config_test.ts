@@ -128,6 +128,24 @@ test("commands, --help and --version are told apart from settings", () => {
   assert.deepEqual(problems(["chek-config"]), ["chek-config: no such command"]);
 });
 
+test("an option of a command has a value, and belongs to no other command", () => {
+  const table = {
+    serve: { switches: [] },
+    help: { switches: [] },
+    version: { switches: [] },
+    take: { switches: ["quick"], options: { from: "WHAT" }, takesWords: true },
+  } as const;
+  const read = (...argv: string[]) => readCommandLine(argv, table);
+  const line = read("take", "--from", "there", "--quick", "word", "--delay", "1m", "--from=here");
+  assert.deepEqual(line.problems, []);
+  assert.deepEqual([...line.options], [["from", "here"]]);
+  assert.deepEqual(line.words, ["word"]);
+  assert.deepEqual(line.settings.get("delay")?.texts, ["1m"]);
+  assert.deepEqual(read("take", "--from").problems, ["--from: want WHAT behind it"]);
+  assert.deepEqual(read("take", "--from", "--quick").problems, ["--from: want WHAT behind it"]);
+  assert.deepEqual(read("--from", "there").problems, ["--from: only take takes it"]);
+});
+
 test("other programs' variables are none of ours", () => {
   assert.deepEqual(problems([], { MEMCACHIER_USERNAME: "x", PATH: "/bin", GREYLISTING: "x" }), []);
 });
