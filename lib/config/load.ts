@@ -35,9 +35,9 @@ export async function load(sources: Sources & ListFiles): Promise<Loaded> {
     : { setup: { config, secrets, lists }, warnings };
 }
 
-/** How a setup wants requests judged. */
-export function policyOptions({ config, secrets, lists }: Setup): PolicyOptions {
-  const identity: SubjectOptions = {
+/** How a setup wants clients, senders and recipients recognised. */
+export function subjectOptions({ config, secrets }: Omit<Setup, "lists">): SubjectOptions {
+  return {
     clientIdentity: config.clientIdentity,
     identifyBy: config.identifyBy,
     normalizeSenders: config.normalizeSenders,
@@ -46,6 +46,11 @@ export function policyOptions({ config, secrets, lists }: Setup): PolicyOptions 
     keyPrefix: config.keyPrefix,
     ...(secrets.key === undefined ? {} : { secret: secrets.key }),
   };
+}
+
+/** How a setup wants requests judged. */
+export function policyOptions(setup: Setup): PolicyOptions {
+  const { config, lists } = setup, identity = subjectOptions(setup);
   return {
     rules: {
       delaySeconds: config.delay,
