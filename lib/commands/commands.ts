@@ -4,7 +4,15 @@
  */
 import type { Command } from "./command.ts";
 
-type Name = "serve" | "check-config" | "check-list" | "sample-config" | "help" | "version";
+type Name =
+  | "serve"
+  | "import"
+  | "export"
+  | "check-config"
+  | "check-list"
+  | "sample-config"
+  | "help"
+  | "version";
 
 export const commands: Readonly<Record<Name, Command>> = {
   serve: {
@@ -12,6 +20,20 @@ export const commands: Readonly<Record<Name, Command>> = {
     summary: "serve Postfix; by default on stdin and stdout",
     switches: [],
     run: async (given) => (await import("./serve.ts")).serve(given),
+  },
+  import: {
+    usage: "greylist import [--from PROGRAM] FILE…",
+    summary: "bring in an export, or another program's state",
+    switches: [],
+    options: { from: "postgrey or sqlgrey" },
+    takesWords: true,
+    run: async (given) => (await import("./import.ts")).importState(given),
+  },
+  export: {
+    usage: "greylist export [SETTING]…",
+    summary: "print the state, to be imported elsewhere",
+    switches: [],
+    run: async (given) => (await import("./export.ts")).exportState(given),
   },
   "check-config": {
     usage: "greylist check-config [--strict] [SETTING]…",
