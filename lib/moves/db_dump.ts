@@ -37,6 +37,8 @@ export class DumpReader {
   #headerLines = 0;
   #format = "";
   #key: string | undefined;
+  /** Given only with the line behind it: the last one of a file that was cut off may be half a line. */
+  #found: Pair | BadLine | undefined;
   #isAny = false;
 
   /** Takes a line, undefined for one that is too long. Throws a SourceError where this is no dump. */
@@ -61,23 +63,26 @@ export class DumpReader {
         if (text === undefined || ++this.#headerLines > longestHeader) return this.#refuse(text);
         if (text === "format=print" || text === "format=bytevalue") this.#format = text.slice(7);
         return undefined;
-      case "key":
-        if (text === "DATA=END") {
-          this.#state = "before";
-          return undefined;
-        }
-        this.#state = "value";
-        this.#key = this.#bytesOf(text);
-        return undefined;
+      case "key": {
+        const whole = this.#found;
+        this.#found = undefined;
+        this.#state = text === "DATA=END" ? "before" : "value";
+        this.#key = text;
+        return whole;
+      }
       case "value": {
+        const line = this.#line - 1, key = this.#bytesOf(this.#key), value = this.#bytesOf(text);
         if (text === "DATA=END") {
           this.#state = "before";
-          return { line: this.#line - 1, why: "a key without a value" };
+          return { line, why: "a key without a value" };
         }
         this.#state = "key";
-        const key = this.#key, value = this.#bytesOf(text), line = this.#line - 1;
-        if (key !== undefined && value !== undefined) return { key, value, line };
-        return { line, why: text === undefined ? "too long" : "no bytes as db_dump writes them" };
+        const isLong = this.#key === undefined || text === undefined;
+        const why = isLong ? "too long" : "no bytes as db_dump writes them";
+        this.#found = key === undefined || value === undefined
+          ? { line, why }
+          : { key, value, line };
+        return undefined;
       }
     }
   }

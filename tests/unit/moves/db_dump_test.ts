@@ -61,7 +61,7 @@ test("a line that is no entry's is told by its number, and the rest is read", ()
       { ...bad, line: 6 },
       { ...bad, line: 8 },
       { ...bad, line: 10 },
-      { ...bad, line: 12 },
+      { why: "too long", line: 12 },
       { key: "d", value: "5", line: 14 },
     ],
   );
@@ -84,4 +84,7 @@ test("a dump that was cut off is told, wherever that was", () => {
   for (let length = 1; length < whole.length; length++) {
     assert.throws(() => read(whole.slice(0, length)), /cut off/, String(length));
   }
+  const reader = new DumpReader();
+  const found = [...head, " a", " 1", " b", " 17000"].map((line) => reader.take(line));
+  assert.deepEqual(found.filter((one) => one !== undefined), [{ key: "a", value: "1", line: 6 }]);
 });
