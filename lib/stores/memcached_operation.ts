@@ -11,6 +11,8 @@ export class Operation<T> implements Pending, Waiting {
   sequence = 0;
   /** What the server says about an error that it has answered with. */
   #complaint: string | undefined;
+  /** The replies to the requests at lower places have come, or will not: they come in order. */
+  #nextPlace = 0;
   #settled = false;
 
   constructor(
@@ -28,11 +30,12 @@ export class Operation<T> implements Pending, Waiting {
     const { lastPlace, lastOpcode } = this.question;
     return place === lastPlace
       ? opcode === lastOpcode
-      : place < lastPlace && opcode === this.question.opcode;
+      : place < lastPlace && place >= this.#nextPlace && opcode === this.question.opcode;
   }
 
   replied(reply: Reply, place: number): boolean {
     const { status } = reply, { question } = this;
+    this.#nextPlace = place + 1;
     const isGood = status === statuses.success ||
       status === statuses.keyNotFound && question.mayMiss;
     if (!isGood) {

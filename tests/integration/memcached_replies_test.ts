@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import test from "node:test";
+import { StoreError } from "../../lib/stores/store.ts";
 import { soon } from "../support/store_contract.ts";
 import {
   faultyServer,
@@ -89,6 +90,47 @@ test("replies in the wrong order reach who asked", async (t) => {
   const values = await Promise.all(keys.map((key) => store.get(key, soon())));
   assert.deepEqual(values, keys.map((key) => `value of ${key}`));
 });
+
+/** The opcodes of a get that is answered only if there is something, and of what ends several of them. */
+const quiet = 0x09, end = 0x0a;
+
+const liesAboutMany: Record<string, (asked: readonly Request[]) => readonly Buffer[]> = {
+  "one of them twice": ([a, b]) => [hit(a), hit(a), hit(b)],
+  "the first behind the second": ([a, b]) => [hit(b), hit(a)],
+  "the first with the second's value": ([a, b]) => [reply(a!, { value: `${b!.key} v` })],
+  "the first like a lonely get": ([a]) => [reply({ ...a!, opcode: 0 }, { value: `${a!.key} v` })],
+  "one more than were asked for": ([a, b]) => [hit(b), hit({ ...a!, opaque: b!.opaque + 1 })],
+};
+
+function hit(request: Request | undefined): Buffer {
+  return request === undefined ? Buffer.alloc(0) : reply(request, { value: `${request.key} v` });
+}
+
+for (const [what, lie] of Object.entries(liesAboutMany)) {
+  test(`of keys that are read together none is believed when a server sends ${what}`, async (t) => {
+    const server = await faultyServer(t, (socket, connection) => {
+      const asked: Request[] = [];
+      onRequest(socket, (request) => {
+        if (request.opcode === quiet) return void asked.push(request);
+        const hits = connection === 0 ? lie(asked.splice(0)) : asked.splice(0).map(hit);
+        assert.equal(request.opcode, end);
+        socket.write(Buffer.concat([...hits, reply(request)]));
+      });
+    });
+    const { store } = open(t, server.port);
+    const read = () =>
+      new Promise<unknown[]>((resolve) => {
+        const answers: unknown[] = [];
+        store.getMany(["a", "b"], soon(30_000), (place, answer) => {
+          answers[place] = answer;
+          if (Object.keys(answers).length === 2) resolve(answers);
+        });
+      });
+    for (const answer of await read()) assert.ok(answer instanceof StoreError, `${answer}`);
+    assert.deepEqual(await read(), ["v", "v"], "and the connection was replaced");
+    assert.equal(server.connections, 2);
+  });
+}
 
 test("a put that is answered like a get is not believed", async (t) => {
   const server = await faultyServer(t, (socket) => {
