@@ -92,7 +92,7 @@ export class Breaker {
     const state = this.#state;
     if (begun <= this.#changedAt) return none;
     if (state.kind === "closed") {
-      this.#count(-this.rules.forgivenPerSuccess, now);
+      if (state.failures > 0) this.#count(-this.rules.forgivenPerSuccess, now);
       return none;
     }
     const openMs = now - state.since, successes = state.successes + 1;

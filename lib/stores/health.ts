@@ -36,8 +36,8 @@ export class Health {
     this.#breaker.begin();
   }
 
-  success(begun: number): void {
-    this.#tell(this.#breaker.success(begun, performance.now()));
+  success(begun: number, now = performance.now()): void {
+    this.#tell(this.#breaker.success(begun, now));
   }
 
   failure(begun: number, why: string): void {

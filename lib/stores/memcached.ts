@@ -154,8 +154,8 @@ export class MemcachedStore implements Store {
   }
 
   /** The places of the keys that can be read in one go, because the same servers keep them; others are told. */
-  #groupsOf(keys: readonly string[], told: ToldOfKey): Iterable<Group> {
-    const groups = new Map<string, Group>();
+  #groupsOf(keys: readonly string[], told: ToldOfKey): readonly Group[] {
+    const groups: Group[] = [], { copies } = this.#layout;
     for (const [place, key] of keys.entries()) {
       const wrong = this.#closed ? "the store is closed" : violation(key);
       if (wrong !== undefined) {
@@ -163,17 +163,19 @@ export class MemcachedStore implements Store {
         continue;
       }
       const servers = this.#inOrderOf(key);
-      const names = servers.length === 1 ? "" : servers.map(({ label }) => label).join();
-      const batch = `${Math.floor(place / mostTogether)} ${names}`, known = groups.get(batch);
-      if (known === undefined) groups.set(batch, { servers, members: [place] });
+      const known = groups.find((group) =>
+        group.members.length < mostTogether && areAlike(group.servers, servers, copies)
+      );
+      if (known === undefined) groups.push({ servers, members: [place] });
       else known.members.push(place);
     }
-    return groups.values();
+    return groups;
   }
 
   /** The servers in the order of their weights for a key: as many as there are copies keep it. */
   #inOrderOf(key: string): readonly RemoteServer[] {
     const { inOrder, rendezvous } = this.#layout;
+    if (inOrder.length === 1) return inOrder;
     return rendezvous.order(placeOf(key, this.#prefixLength)).map((place) => {
       const server = inOrder[place];
       if (server === undefined) throw new Error("a key without a server");
@@ -188,4 +190,13 @@ export class MemcachedStore implements Store {
   #error(why: string): StoreError {
     return new StoreError(`memcached: ${why}`);
   }
+}
+
+/** Whether keys of these servers can be read together. Without copies only the first of them is asked. */
+function areAlike(
+  some: readonly RemoteServer[],
+  others: readonly RemoteServer[],
+  copies: number,
+): boolean {
+  return copies === 1 ? some[0] === others[0] : some.every((server, i) => server === others[i]);
 }

@@ -44,8 +44,8 @@ export interface Credentials {
 export interface Pending {
   /** Whether a reply like that may come. */
   expects(opcode: number, place: number): boolean;
-  /** A reply has come. Returns whether it was the last one. */
-  replied(reply: Reply, place: number): boolean;
+  /** A reply has come, at this time by performance.now(). Returns whether it was the last one. */
+  replied(reply: Reply, place: number, now: number): boolean;
   /** The connection is dead. Returns whether anybody still waited. */
   lost(why: string): boolean;
 }
@@ -154,10 +154,11 @@ export class Connection {
   }
 
   #receive(bytes: string): void {
+    const now = performance.now();
     this.#replies.push(bytes);
     try {
       for (let reply = this.#replies.next(); reply !== undefined; reply = this.#replies.next()) {
-        this.#take(reply);
+        this.#take(reply, now);
         if (this.#dead) return;
       }
     } catch (error) {
@@ -172,7 +173,7 @@ export class Connection {
     return this.#pending.get((opaque - place) / places)?.expects(opcode, place) ?? false;
   }
 
-  #take(reply: Reply): void {
+  #take(reply: Reply, now: number): void {
     if (loginOpcodes.includes(reply.opcode)) {
       this.#login.shift();
       // memjs answers with the password, or goes on to what was to be sent.
@@ -182,8 +183,8 @@ export class Connection {
     if (reply.status === statuses.loginWanted) return this.#refusedLogin();
     const place = reply.opaque % places, sequence = (reply.opaque - place) / places;
     this.#lastReply = sequence;
-    this.#heard = performance.now();
-    if (this.#pending.get(sequence)?.replied(reply, place)) this.#pending.delete(sequence);
+    this.#heard = now;
+    if (this.#pending.get(sequence)?.replied(reply, place, now)) this.#pending.delete(sequence);
   }
 
   #refusedLogin(): void {

@@ -33,7 +33,7 @@ export class Operation<T> implements Pending, Waiting {
       : place < lastPlace && place >= this.#nextPlace && opcode === this.question.opcode;
   }
 
-  replied(reply: Reply, place: number): boolean {
+  replied(reply: Reply, place: number, now: number): boolean {
     const { status } = reply, { question } = this;
     this.#nextPlace = place + 1;
     const isGood = status === statuses.success ||
@@ -46,22 +46,22 @@ export class Operation<T> implements Pending, Waiting {
       if (wrong !== undefined) this.#disbelieved(wrong);
     }
     if (place !== question.lastPlace) return false;
-    if (this.#complaint === undefined) this.#done();
-    else this.#refused(this.#complaint);
+    if (this.#complaint === undefined) this.#done(now);
+    else this.#refused(this.#complaint, now);
     return true;
   }
 
-  #done(): void {
+  #done(now: number): void {
     if (this.#finish()) return;
-    this.server.answered(this.begun);
-    this.side.success(this.begun);
+    this.server.answered(this.begun, now);
+    this.side.success(this.begun, now);
     this.resolve(this.question.answer);
   }
 
   /** The server answered, with an error. */
-  #refused(why: string): void {
+  #refused(why: string, now: number): void {
     if (this.#finish()) return;
-    this.server.answered(this.begun);
+    this.server.answered(this.begun, now);
     this.side.failure(this.begun, why);
     this.reject(this.server.error(why));
   }

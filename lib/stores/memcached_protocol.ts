@@ -46,11 +46,15 @@ const noCas = "\0".repeat(8);
 /** The bytes of a request. */
 export function request(opcode: number, opaque: number, key = "", extras = "", value = ""): string {
   const { length } = key, body = extras.length + length + value.length;
+  // In one call, without an array: half the time of an answer's eight requests.
+  // deno-fmt-ignore
   const header = String.fromCharCode(
-    ...[requestMagic, opcode, length >> 8, length & 0xff],
-    ...[extras.length, 0, 0, 0],
+    requestMagic, opcode, length >> 8, length & 0xff,
+    extras.length, 0, 0, 0,
+    body >>> 24, body >>> 16 & 0xff, body >>> 8 & 0xff, body & 0xff,
+    opaque >>> 24, opaque >>> 16 & 0xff, opaque >>> 8 & 0xff, opaque & 0xff,
   );
-  return `${header}${uint32(body)}${uint32(opaque)}${noCas}${extras}${key}${value}`;
+  return header + noCas + extras + key + value;
 }
 
 /** Four bytes, the highest first. */

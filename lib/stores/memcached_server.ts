@@ -76,8 +76,7 @@ export interface ServerOptions {
 }
 
 export class RemoteServer {
-  /** What the log calls it. */
-  readonly label: string;
+  readonly #label: string;
   readonly #connecting: Health;
   readonly #reading: Health;
   readonly #writing: Health;
@@ -94,10 +93,10 @@ export class RemoteServer {
     private readonly deadlines: Deadlines,
   ) {
     const { observer } = options;
-    this.label = `memcached:${formatServer(endpoint)}`;
-    this.#connecting = new Health(this.label, connectionRules, observer);
-    this.#reading = new Health(`${this.label} (reading)`, operationRules, observer);
-    this.#writing = new Health(`${this.label} (writing)`, operationRules, observer);
+    this.#label = `memcached:${formatServer(endpoint)}`;
+    this.#connecting = new Health(this.#label, connectionRules, observer);
+    this.#reading = new Health(`${this.#label} (reading)`, operationRules, observer);
+    this.#writing = new Health(`${this.#label} (writing)`, operationRules, observer);
   }
 
   /** Whether it had better not be relied on where another copy can be asked. */
@@ -172,8 +171,8 @@ export class RemoteServer {
   }
 
   /** A reply has come, whatever it says. */
-  answered(begun: number): void {
-    this.#connecting.success(begun);
+  answered(begun: number, now: number): void {
+    this.#connecting.success(begun, now);
   }
 
   /** Whether so little time says nothing about a server that has not answered. */
@@ -202,7 +201,7 @@ export class RemoteServer {
   }
 
   error(why: string): StoreError {
-    return new StoreError(`${this.label}: ${why}`);
+    return new StoreError(`${this.#label}: ${why}`);
   }
 
   #watch(reading: Promise<unknown>, slow: () => void): void {

@@ -119,7 +119,8 @@ export function getOne(
 
 /** What of an operation breaks the contract's rules, or `undefined`; adapters ask before they act. */
 export function violation(key: string, value = "", ttlSeconds = 1): string | undefined {
-  if (!/^[\x21-\x7e]{1,250}$/.test(key)) {
+  // Counted by itself: with {1,250} the expression takes twice as long.
+  if (key.length > 250 || !/^[\x21-\x7e]+$/.test(key)) {
     return `key of ${key.length} characters, wanted 1 to 250 printable ASCII ones without a space`;
   }
   // deno-lint-ignore no-control-regex -- the range is that of a byte
