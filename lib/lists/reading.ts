@@ -56,10 +56,10 @@ export function* readEntries(
   return { size, problems, warnings };
 }
 
-/** One line for a log or a terminal: `Cannot read FILE:LINE: "ENTRY", wanted …`. */
+/** One line for a log or a terminal: `FILE:LINE: Cannot parse entry: want …, got "ENTRY"`. */
 export function describeProblem({ file, line, text, wanted }: Problem): string {
   // The engine says what is wrong with a pattern in the pattern's own bytes.
-  return `Cannot read ${file}:${line}: ${quoted(text)}, wanted ${escaped(wanted)}`;
+  return `${file}:${line}: Cannot parse entry: want ${escaped(wanted)}, got ${quoted(text)}`;
 }
 
 /** The same: `FILE:LINE: "ENTRY" …`. */

@@ -27,7 +27,7 @@ async function agreesWithItsLines<Asked>(read: Reader<Asked>, text: string, aske
   for (const problem of problems) {
     assert.match(
       describeProblem(problem),
-      /^Cannot read \/list:\d+: "[ -~]*", wanted [ -~\u2026]+$/,
+      /^\/list:\d+: Cannot parse entry: want [ -~\u2026]+, got "[ -~]*"$/,
     );
   }
   const found = list.match(asked);

@@ -104,10 +104,10 @@ test("lists without a pattern never ask for the engine", () => {
 test("a problem is told in one line, with place, entry and what was wanted, escaped", () => {
   assert.equal(
     describeProblem({ file: "/etc/list", line: 7, text: '"\x1b[1m\\\xe9', wanted: "a name" }),
-    'Cannot read /etc/list:7: "\\"\\x1b[1m\\\\\\xe9", wanted a name',
+    '/etc/list:7: Cannot parse entry: want a name, got "\\"\\x1b[1m\\\\\\xe9"',
   );
   const long = describeProblem({ file: "f", line: 1, text: "x".repeat(5000), wanted: "less" });
-  assert.match(long, /^Cannot read f:1: "x{120}\.\.\.", wanted less$/);
+  assert.match(long, /^f:1: Cannot parse entry: want less, got "x{120}\.\.\."$/);
 });
 
 test("what the engine says of a pattern is told in printable bytes", async () => {
@@ -116,6 +116,6 @@ test("what the engine says of a pattern is told in printable bytes", async () =>
   );
   assert.ok(problem);
   const told = describeProblem(problem);
-  assert.match(told, /^Cannot read [ -~]+$/);
-  assert.match(told, /unexpected \): `\(\?i\)\\x00\\x1b\\xe9\)`$/);
+  assert.match(told, /^\/list:1: Cannot parse entry: [ -~]+$/);
+  assert.match(told, /unexpected \): `\(\?i\)\\x00\\x1b\\xe9\)`, got "/);
 });
