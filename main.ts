@@ -4,6 +4,7 @@ import type { Command } from "./lib/commands/command.ts";
 import { commands } from "./lib/commands/commands.ts";
 import { print } from "./lib/commands/terminal.ts";
 import { readCommandLine } from "./lib/config/flags.ts";
+import { traceOf } from "./lib/error.ts";
 
 process.exit(await main().catch(lastResort));
 
@@ -20,7 +21,7 @@ async function main(): Promise<number> {
 
 /** An error that no one else took. There may be no log yet, and Postfix must not be told. */
 async function lastResort(error: unknown): Promise<number> {
-  const problem = error instanceof Error ? error.stack ?? error.message : String(error);
+  const problem = traceOf(error);
   await refuse([`internal error, please report it: ${problem}`]);
   return 1;
 }

@@ -88,6 +88,7 @@ const pure = [
   "lib/dns/vouching.ts",
   "lib/dns/zones.ts",
   "lib/endpoint.ts",
+  "lib/error.ts",
   "lib/greylist/decide.ts",
   "lib/greylist/inquiry.ts",
   "lib/greylist/instances.ts",
@@ -214,6 +215,7 @@ test("one module names each thing that is to be named once", () => {
     });
   assert.deepEqual(using(/\bDeno\./).sort(), ["lib/descriptor.ts", "lib/log/syslog.ts"]);
   assert.deepEqual(using(/\bconsole\./), []);
+  assert.deepEqual(using(/instanceof Error \?/), ["lib/error.ts"]);
   assert.deepEqual(using(/\bprocess\.(?:argv|env|exit)\b/), ["main.ts"]);
 });
 

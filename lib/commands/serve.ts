@@ -5,6 +5,7 @@ import { asksDns } from "../config/sense.ts";
 import type { Config } from "../config/settings.ts";
 import { mostInFlight } from "../dns/lanes.ts";
 import { formatEndpoint } from "../endpoint.ts";
+import { messageOf } from "../error.ts";
 import { files } from "../files.ts";
 import { Instances } from "../greylist/instances.ts";
 import { Learning } from "../greylist/learning.ts";
@@ -61,7 +62,7 @@ export async function serve({ line, env, exit }: Given): Promise<number> {
   try {
     await serveMode(setup, log, { everything, lists: (config) => readLists(config, files) });
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
+    const problem = messageOf(error);
     log.configurationProblem(problem);
     tellStarter([problem]);
     status = 1;

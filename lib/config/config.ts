@@ -3,6 +3,7 @@
  *
  * A flag overrides the environment, that the file, that the default. Nothing here starts anything.
  */
+import { messageOf } from "../error.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { readConfigFile } from "./file.ts";
 import type { CommandLine } from "./flags.ts";
@@ -76,7 +77,7 @@ function fileSettings(
   try {
     bytes = sources.readFile(path);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     problems.push(`${asked?.where ?? path}: Cannot read "${path}": ${why}`);
     return new Map();
   }

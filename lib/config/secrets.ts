@@ -1,4 +1,5 @@
 /** Secrets: they stand in files of their own, which settings name. No message shows any of one. */
+import { messageOf } from "../error.ts";
 import { decodeUtf8 } from "./file.ts";
 import type { RawSettings } from "./raw.ts";
 import type { Config, SettingName } from "./settings.ts";
@@ -27,7 +28,7 @@ export function readSecrets(
     try {
       return readFile(path).trim();
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       problems.push(`${raw.get(name)?.where}: Cannot read ${name} "${path}": ${why}`);
       return undefined;
     }

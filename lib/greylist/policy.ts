@@ -16,6 +16,7 @@
  * The header goes to the first recipient of a transaction that passes for the first time: Postfix adds it
  * once for every PREPEND.
  */
+import { messageOf } from "../error.ts";
 import { placeOf, type Rule } from "../lists/lines.ts";
 import type { NotAsked } from "../log/reasons.ts";
 import type { Action, PolicyRequest } from "../protocol/codec.ts";
@@ -123,7 +124,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
   function failed(error: unknown): Finding {
     if (!(error instanceof StoreError)) log.internalError(error);
     const verdict = options.onStoreFailure === "accept" ? "pass" : "defer";
-    const problem = error instanceof Error ? error.message : String(error);
+    const problem = messageOf(error);
     return { verdict, reason: { kind: "store failure" }, missing: rules.delaySeconds, problem };
   }
 

@@ -7,6 +7,7 @@
  * - A list is read again whenever it changes. So it has to be a file that can be read more than once: a pipe is
  *   empty the second time, or holds up whoever opens it.
  */
+import { messageOf } from "../error.ts";
 import type { Source } from "./lines.ts";
 
 /** A list's file or folder; an optional one need not be there. */
@@ -38,7 +39,7 @@ export async function readSources(list: readonly ListFile[], files: ListFiles): 
     try {
       await read();
     } catch (error) {
-      problems.push(`Cannot read "${path}": ${error instanceof Error ? error.message : error}`);
+      problems.push(`Cannot read "${path}": ${messageOf(error)}`);
     }
   };
   const add = async (path: string) => {

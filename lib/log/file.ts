@@ -13,6 +13,7 @@ import * as fs from "node:fs";
 import { type FileHandle, lstat, open, readlink, stat } from "node:fs/promises";
 import * as path from "node:path";
 import { writeAll } from "../descriptor.ts";
+import { messageOf } from "../error.ts";
 import { whyNoFileIn } from "../files.ts";
 import { lineWriter, newline } from "./lines.ts";
 import type { Destination } from "./queue.ts";
@@ -154,8 +155,4 @@ function refuseUnlessRegular(file: string, stats: fs.Stats | undefined): void {
     ? "socket"
     : "device";
   throw new Error(`${file} is a ${kind}, and a log has to be a regular file`);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@
  * Decisions have no message, and postgrey's fields in postgrey's order, so that what reads postgrey's lines
  * reads ours. Values that come from outside are escaped here (escape.ts).
  */
+import { traceOf } from "../error.ts";
 import { escapeForLog, escapeText, escapeWord, type FieldName } from "./escape.ts";
 import type { Level } from "./queue.ts";
 import { type NotAsked, type Reason, reasonInWords } from "./reasons.ts";
@@ -148,7 +149,7 @@ export function createLog(emit: Emit, { isWritten, now }: LogOptions): Log {
     configurationWarning: (warning) => emit("warning", escapeText(warning), {}),
     internalError: (error) =>
       emit("error", "internal error, please report it", {
-        error: escapeText(error instanceof Error ? error.stack ?? error.message : String(error)),
+        error: escapeText(traceOf(error)),
       }),
     down: (server, why) => emit("warning", `store ${server} is not usable: ${escapeText(why)}`, {}),
     dnsDown: () => emit("warning", "DNS does not answer: nobody waits for it any more", {}),

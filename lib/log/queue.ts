@@ -6,6 +6,7 @@
  *   Losses are counted, and told in the log itself once it takes lines again, once a second at most.
  * - A destination that is stuck is left alone for a while, which doubles as long as that lasts.
  */
+import { messageOf } from "../error.ts";
 
 /** What a line is worth, as the setting log-level knows it. */
 export type Level = "debug" | "info" | "warning" | "error";
@@ -107,7 +108,7 @@ export class LineQueue {
         this.#usable = taken > 0;
       } catch (error) {
         this.#usable = false;
-        this.#lose(taken, error instanceof Error ? error.message : String(error));
+        this.#lose(taken, messageOf(error));
       }
       for (const frame of this.#waiting.splice(0, taken)) this.#characters -= frame.length;
       if (taken > 0) this.#pause = firstPause;

@@ -18,6 +18,7 @@
 import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
 import * as net from "node:net";
+import { messageOf } from "../error.ts";
 import type { Destination, Level } from "./queue.ts";
 
 /** syslog(3): LOG_MAIL is 2 << 3. */
@@ -108,7 +109,7 @@ export async function checkSyslog(path: string): Promise<string | undefined> {
     const link = linkTo(path);
     return await refusalOf(link.name, path).finally(link.remove);
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 
@@ -159,7 +160,7 @@ function inSomeFolder<T>(make: (path: string) => T): T {
     try {
       return make(`${folder}/.greylist-${randomUUID()}`);
     } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error));
+      problems.push(messageOf(error));
     }
   }
   throw new Error(`Cannot make a file in ${folders.join(", ")}: ${problems.join("; ")}`);

@@ -10,6 +10,7 @@
 import * as fs from "node:fs";
 import * as net from "node:net";
 import { type Endpoint, formatEndpoint, wildcard } from "../endpoint.ts";
+import { messageOf } from "../error.ts";
 import { Probe } from "./probe.ts";
 
 export interface ListenerOptions {
@@ -110,7 +111,7 @@ export class Listener {
         server.listen({ ...where, backlog }, () => (server.off("error", reject), resolve()));
       });
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = messageOf(error);
       throw new Error(`Cannot listen on ${formatEndpoint(endpoint)}: ${problem}`);
     }
     server.on("error", (error) => acceptError(this.endpoint, error.message));

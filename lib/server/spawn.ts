@@ -6,6 +6,7 @@
  * process must be gone at once, whatever the store is doing: before Postfix 3.10 nobody would ever end it.
  */
 import { Buffer } from "node:buffer";
+import { messageOf } from "../error.ts";
 import { Connection, type ConnectionOptions, type Peer, PeerGone } from "./connection.ts";
 import { read, writeAll } from "../descriptor.ts";
 
@@ -69,7 +70,7 @@ export async function serveSpawn(
         await reading;
       }
     } catch (error) {
-      log.connectionError(peer.name, error instanceof Error ? error.message : String(error));
+      log.connectionError(peer.name, messageOf(error));
     }
     connection.finish();
     setTimeout(ended, graceMilliseconds);

@@ -1,6 +1,7 @@
 /** Whether a store could be used right now: for who wants to know before the mail does. */
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { messageOf } from "../error.ts";
 import { whyNoFileIn } from "../files.ts";
 import type { StoreAddress } from "./address.ts";
 import { openStore, type StoreOptions } from "./open.ts";
@@ -59,8 +60,4 @@ async function tryStore(
 function unmade(file: string): string | undefined {
   const why = whyNoFileIn(path.dirname(file));
   return why === undefined ? undefined : `sqlite:${file}: ${why}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

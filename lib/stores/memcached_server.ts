@@ -26,6 +26,7 @@
  *   the entry knows by its own times that it is too old.
  */
 import type { Endpoint } from "../endpoint.ts";
+import { messageOf } from "../error.ts";
 import { formatServer } from "./address.ts";
 import { type BreakerRules, operationRules } from "./breaker.ts";
 import type { Deadlines, Waiting } from "./deadlines.ts";
@@ -249,7 +250,7 @@ export class RemoteServer {
         this.wait(operation);
       } catch (error) {
         // No socket could be made: no permission for it, or no descriptor left.
-        const why = error instanceof Error ? error.message : String(error);
+        const why = messageOf(error);
         side.inconclusive(now);
         this.replace(why);
         reject(this.error(why));

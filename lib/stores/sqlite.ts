@@ -16,6 +16,7 @@
  *   write makes it longer. From 256 MiB on writes fail, until it can be emptied: a full disk is worse.
  */
 import { clearTimeout, setTimeout } from "node:timers";
+import { messageOf } from "../error.ts";
 import { operationRules } from "./breaker.ts";
 import { Health } from "./health.ts";
 import { isBusy, loadSqlite, removeRemains, type SqliteFile } from "./sqlite_file.ts";
@@ -180,7 +181,7 @@ export class SqliteStore implements Store {
     if (this.#closed) return this.#error("the store is closed");
     const why = isBusy(error)
       ? `locked by another process for ${Math.round(performance.now() - began)} ms`
-      : reason(error);
+      : messageOf(error);
     if (!isBusy(error)) this.#letGo();
     this.#reading.failure(began, why);
     return this.#error(why);
@@ -282,7 +283,7 @@ export class SqliteStore implements Store {
       // A lock is somebody else at work: later, then. The rest is worth a word to who watches.
       if (!isBusy(error)) {
         this.#letGo();
-        this.#writing.failure(performance.now(), reason(error));
+        this.#writing.failure(performance.now(), messageOf(error));
       }
     }
     this.#pruneIn(next);
@@ -290,11 +291,6 @@ export class SqliteStore implements Store {
 
   #error(error: unknown): StoreError {
     if (error instanceof StoreError) return error;
-    return new StoreError(`sqlite:${this.file}: ${reason(error)}`);
+    return new StoreError(`sqlite:${this.file}: ${messageOf(error)}`);
   }
-}
-
-/** Why, without the name of the backend in front. */
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -10,6 +10,7 @@
  * - Reads do not look at what waits here: the contract promises a value once its put has settled.
  */
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import { messageOf } from "../error.ts";
 import type { Health } from "./health.ts";
 import { isBusy, type SqliteFile } from "./sqlite_file.ts";
 import type { Deadline, StoreError } from "./store.ts";
@@ -120,7 +121,7 @@ export class SqliteWrites {
 
   #fail(write: Write, error: unknown): void {
     const failure = this.owner.error(error);
-    this.health.failure(write.began, error instanceof Error ? error.message : String(error));
+    this.health.failure(write.began, messageOf(error));
     write.reject(failure);
   }
 
