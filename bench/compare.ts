@@ -19,10 +19,11 @@ import { withCleanup } from "../tests/support/process.ts";
 import { markdown } from "../tests/support/section.ts";
 import { builtFromC, compiled, greylist } from "./build.ts";
 import { chosen, machine, median, numbers, print, spread, write } from "./report.ts";
-import { type Kind, kinds, load, type LoadResult, makeKnown } from "./run_load.ts";
+import { type Kind, kinds, load, type LoadResult, makeKnown, usualPool } from "./run_load.ts";
 import {
   type LogName,
   logs,
+  processorTime,
   type Server,
   startBare,
   startFloor,
@@ -63,12 +64,16 @@ const asked = {
   connections: numbers("connections", values.connections),
 };
 
-/** So many mails are known: none of them is asked about often. */
-const pool = 10_000;
+/** postgrey has no caches, and would take minutes to know as many mails as the others. */
+const poolOf = (contender: Contender) => contender === "postgrey" ? 5000 : usualPool;
 /** Where not one setting is varied, but another. */
 const usualConnections = 50;
 
-const results = new Map<string, LoadResult[]>();
+/** A load's result, and what of the processor the server took for a request, in microseconds. */
+interface Result extends LoadResult {
+  readonly processor: number;
+}
+const results = new Map<string, Result[]>();
 const nameOf = ({ contender, kind, connections, log }: Cell) =>
   `${contender}${log === "none" ? "" : ` log=${log}`} ${kind} ${connections}`;
 
@@ -94,24 +99,26 @@ await withCleanup(async (t) => {
     return bare;
   };
 
-  const toPrime = new Set<Server>();
+  const toPrime = new Map<Server, number>();
   for (const cell of cells) {
-    const server = await serverOf(cell);
-    if (cell.kind !== "fresh" && cell.contender !== "bare") toPrime.add(server);
+    const server = await serverOf(cell), { contender, kind } = cell;
+    if (kind !== "fresh" && contender !== "bare") toPrime.set(server, poolOf(contender));
   }
-  await makeKnown(policyload, toPrime, pool);
+  await makeKnown(policyload, toPrime);
 
   let seed = 1;
   for (let round = 1; round <= rounds; round++) {
     for (const cell of cells) {
-      const { kind, connections } = cell, { endpoint } = await serverOf(cell);
-      const result = await load(policyload, endpoint, {
-        ...{ connections, seconds, seed: seed++, pool },
+      const { kind, connections } = cell, server = await serverOf(cell);
+      const before = processorTime(server);
+      const result = await load(policyload, server.endpoint, {
+        ...{ connections, seconds, seed: seed++, pool: poolOf(cell.contender) },
         // To the floor a client that is listed is as much as a triplet that is known.
         kind: cell.contender === "floor" && kind === "white" ? "known" : kind,
       });
       complain(cell, result);
-      results.set(nameOf(cell), [...results.get(nameOf(cell)) ?? [], result]);
+      const processor = (processorTime(server) - before) / result.count;
+      results.set(nameOf(cell), [...results.get(nameOf(cell)) ?? [], { ...result, processor }]);
     }
   }
   const medians =
@@ -120,7 +127,7 @@ await withCleanup(async (t) => {
     `${place}. ${medians}${runtime}`,
     markdown([["ratio", "is", "to reach", ""], ...reached()]),
     markdown([
-      ["", "requests/s", "p50 ms", "p99 ms", "load's share of a core"],
+      ["", "requests/s", "p50 ms", "p99 ms", "processor µs", "load's share of a core"],
       ...cells.map(lineOf),
     ]),
   ].join("\n\n");
@@ -156,12 +163,13 @@ function complain(cell: Cell, { actions, lost }: LoadResult): void {
 function lineOf(cell: Cell): string[] {
   const all = results.get(nameOf(cell)) ?? [];
   const rates = all.map(({ rate }) => rate);
-  const ms = (of: (result: LoadResult) => number) => (median(all.map(of)) / 1000).toFixed(2);
+  const ms = (of: (result: Result) => number) => (median(all.map(of)) / 1000).toFixed(2);
   return [
     nameOf(cell),
     spread(rates),
     ms(({ p50 }) => p50),
     ms(({ p99 }) => p99),
+    median(all.map(({ processor }) => processor)).toFixed(0),
     median(all.map(({ share }) => share)).toFixed(2),
   ];
 }

@@ -31,7 +31,7 @@ await withCleanup(async (scope) => {
   const program = greylist(), policyload = builtFromC(scope, "policyload.c");
   const start = (...args: string[]) => startGreylist(scope, program, "memory", "file", args);
   const [without, asking] = [await start(), await start("--spf", "--dns-servers", dns.server)];
-  await makeKnown(policyload, [without, asking], knownMails);
+  await makeKnown(policyload, new Map([without, asking].map((server) => [server, knownMails])));
   let seed = 1;
   const run = async (name: string, { endpoint }: Server, options: Partial<LoadOptions>) => {
     const all = { connections, seconds, seed: seed++, kind: "fresh", pool: knownMails } as const;

@@ -16,7 +16,7 @@ import { type Cleanup, tempDir, withCleanup } from "../tests/support/process.ts"
 import { markdown } from "../tests/support/section.ts";
 import { builtFromC, greylist } from "./build.ts";
 import { chosen, machine, median, numbers, print, spread, write } from "./report.ts";
-import { type Kind, load, prime } from "./run_load.ts";
+import { type Kind, load, prime, usualPool } from "./run_load.ts";
 import { type Server, startGreylist, type StoreName, stores } from "./servers.ts";
 
 const parts = ["triplets", "connections", "lists"] as const;
@@ -42,7 +42,7 @@ const asked = {
 };
 const [rounds = 0] = numbers("rounds", values.rounds);
 const [seconds = 0] = numbers("seconds", values.seconds);
-const usualConnections = 50, usualPool = 1000;
+const usualConnections = 50;
 
 /** What is to be left of the rate. */
 const leastRatio = 0.85;
@@ -81,9 +81,10 @@ async function measured(t: Cleanup, part: typeof parts[number], store: StoreName
     const lists = part === "lists" ? listsOf(t, size) : [];
     const server = await started(...lists);
     const pool = part === "triplets" ? size : usualPool;
-    await prime(policyload, server.endpoint, pool);
     const connections = part === "connections" ? size : usualConnections;
-    cases.push({ size, server, connections, pool, kind: part === "lists" ? "fresh" : "known" });
+    const kind = part === "lists" ? "fresh" : "known";
+    if (kind === "known") await prime(policyload, server.endpoint, pool);
+    cases.push({ size, server, connections, pool, kind });
   }
   const rates = cases.map((): number[] => []);
   for (let round = 1; round <= rounds; round++) {

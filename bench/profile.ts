@@ -16,7 +16,7 @@ import { markdown } from "../tests/support/section.ts";
 import { builtFromC } from "./build.ts";
 import { type Profile, type ProfileNode, Profiler } from "./profiler.ts";
 import { chosen, machine, numbers, print, write } from "./report.ts";
-import { type Kind, kinds, load, makeKnown } from "./run_load.ts";
+import { type Kind, kinds, load, makeKnown, usualPool } from "./run_load.ts";
 import { startGreylist, type StoreName, stores } from "./servers.ts";
 
 const { values } = parseArgs({
@@ -29,7 +29,7 @@ const { values } = parseArgs({
   },
 });
 const [seconds = 0] = numbers("seconds", values.seconds), [top = 0] = numbers("top", values.top);
-const pool = 10_000, connections = 50;
+const connections = 50;
 const root = fileURLToPath(new URL("../", import.meta.url));
 
 const stages = [
@@ -110,9 +110,9 @@ function measured(store: StoreName, kind: Kind): Promise<Measured> {
     const [deno = "", run = "", ...rest] = script("main.ts");
     const program = [deno, run, `--inspect=127.0.0.1:${port}`, ...rest];
     const server = await startGreylist(t, program, store, "none");
-    if (kind !== "fresh") await makeKnown(policyload, [server], pool);
+    if (kind !== "fresh") await makeKnown(policyload, new Map([[server, usualPool]]));
     const ask = (seconds: number, seed: number) =>
-      load(policyload, server.endpoint, { connections, kind, pool, seconds, seed });
+      load(policyload, server.endpoint, { connections, kind, pool: usualPool, seconds, seed });
     // Until V8 has compiled what is hot.
     await ask(2, 1);
     const profiler = await Profiler.connect(port);

@@ -2,6 +2,7 @@
  * The servers that are compared, each with a store of its own. All listen on TCP and defer for a second. greylist and postgrey
  * have the whitelists that Debian ships with postgrey, and their files where temporary files are.
  */
+import * as fs from "node:fs";
 import * as path from "node:path";
 import { environment, request } from "../tests/support/greylist.ts";
 import { Asker } from "../tests/support/asker.ts";
@@ -106,4 +107,11 @@ async function answering(port: number, running: Running): Promise<Server> {
   });
   asker.close();
   return { endpoint: `inet:127.0.0.1:${port}`, pid: running.pid };
+}
+
+/** The processor time that a server has taken so far, in microseconds; Linux counts in hundredths of a second (proc(5)). */
+export function processorTime({ pid }: Server): number {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+  const [user = 0, system = 0] = stat.slice(stat.lastIndexOf(")")).split(" ").slice(12).map(Number);
+  return (user + system) * 10_000;
 }
