@@ -16,6 +16,8 @@ const needed = [
   ["memcached", "memcached"],
   ["postfix", "postfix"],
   ["postgrey", "postgrey"],
+  ["db5.3_dump", "db5.3-util"],
+  ["sqlgrey", "sqlgrey libdbd-sqlite3-perl"],
   ["swaks", "swaks"],
   ["saslpasswd2", "sasl2-bin libsasl2-modules"],
   ["socat", "socat"],
@@ -28,7 +30,7 @@ const bun = "bun@1.4.5";
 /** What only runs under Deno: the end-to-end suites, which start the program and not its modules. */
 const denoOnly = ["tests/e2e"];
 /** Not run without being asked for: what needs a container engine, what needs libfaketime, what takes minutes. */
-const byRequest = ["container", "faults", "flood", "model", "old_and_new", "outcome"]
+const byRequest = ["changeover", "container", "faults", "flood", "model", "old_and_new", "outcome"]
   .map((folder) => `tests/${folder}`);
 
 /** Waits for the end of a runner that has been started, and counts what it did. */

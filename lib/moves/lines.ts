@@ -57,5 +57,8 @@ function opened(name: string): number {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  // Deno's word for what only --allow-all would open: /dev/stdin, and most of /proc.
+  if (error.name !== "NotCapable") return error.message;
+  return "this program has no right to that; want a file, or - for standard input";
 }

@@ -11,10 +11,11 @@
  * - The null sender is `-undef-`, on both sides of the @.
  * - In from_awl the sender is without its extension, and has `#` for what sqlgrey takes for a token, and `RCPT` for the
  *   recipient. Ours has a token of its own there, for which a number is put: two digits, because the time in an address
- *   of SRS has two characters. What sqlgrey cut and we keep (`info-de`, as it is hexadecimal) cannot be known again.
+ *   of SRS has two characters. A tag of BATV, of which sqlgrey leaves a `#`, goes. What it cut and we keep (`info-de`,
+ *   as that is hexadecimal) cannot be known again.
  */
-import * as fs from "node:fs";
 import { isIP } from "node:net";
+import { files } from "../files.ts";
 import { type SubjectOptions, subjectsWith } from "../identity/subject.ts";
 import type { Times } from "../greylist/merge.ts";
 import { renewalSeconds } from "../greylist/trust.ts";
@@ -53,7 +54,7 @@ const pieceRows = 1000;
 /** The entries of a file. Fails with a SourceError. */
 export async function* sqlgreySource(file: string, options: SqlgreyOptions): Source {
   const findingOf = sqlgreyFindings(options);
-  if (!fs.existsSync(file)) throw new SourceError("there is no such file", true);
+  if (!files.exists(file)) throw new SourceError("there is no such file", true);
   let rows: SqliteRows | undefined;
   try {
     rows = await openRows(file);
@@ -141,9 +142,15 @@ function addressOf(source: string): string {
 }
 
 function senderOf({ table, name, domain }: Known): string {
-  const local = table === "from_awl" ? name.replace(/RCPT|#/g, "00") : name;
+  const local = table === "from_awl" ? restored(name) : name;
   if (domain !== missing) return `${local}@${domain}`;
   return name === missing ? "" : local;
 }
 
 const missing = "-undef-";
+
+/** A name that we normalise as what sqlgrey had before it. A `#` in the middle of a word is the sender's own. */
+function restored(name: string): string {
+  return name.replace(/^prvs=#=|^btv1==#==/, "")
+    .replace(/RCPT|(?<=^|[._/=-])#(?=[._/=-]|$)/g, "00");
+}

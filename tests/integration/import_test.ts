@@ -91,6 +91,29 @@ test("what was imported is exported, imported elsewhere, and changes nothing the
   );
 });
 
+test("what doc/state.md shows moves the state", async (t) => {
+  const { run, file, folder, state } = tools(t);
+  run(["import", "--from", "postgrey", file("postgrey.dump", triplets(3))]);
+  const document = fs.readFileSync(new URL("../../doc/state.md", import.meta.url), "utf8");
+  const [, shown = ""] = /```sh\n([^]*?)```/.exec(document) ?? [];
+  const { server } = await startMemcached(t);
+  const conf = file("greylist.conf", `store = sqlite:${state}\n`);
+  const words = ["env", ...program].map((word) => `'${word}'`).join(" ");
+  fs.writeFileSync(
+    path.join(folder, "greylist"),
+    `#!/bin/sh\nexec ${words} "$@" --config ${conf}\n`,
+    {
+      mode: 0o755,
+    },
+  );
+  const commands = shown.replaceAll("/root", folder).replace("mx2.example.org:11211", server);
+  const { stdout, stderr } = spawnSync("sh", ["-ec", commands], {
+    env: { ...environment(), PATH: `${folder}:${environment()["PATH"]}` },
+    encoding: "utf8",
+  });
+  assert.deepEqual([stdout, stderr], ["imported 3 entries of 3 read\n", ""]);
+});
+
 test("another key-prefix or secret is an error before anything is written", (t) => {
   const { run, file, folder } = tools(t);
   run(["import", "--from", "postgrey", file("postgrey.dump", triplets(1))]);

@@ -1,24 +1,15 @@
 /**
- * What doc/from-postgrey.md says about postgrey's options and lists, and about the way from one to the
- * other, is true. Needs the Debian package postgrey.
+ * What doc/from-postgrey.md says about postgrey's options and lists is true; tests/changeover goes its way from one to
+ * the other. Needs the Debian package postgrey.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { test } from "node:test";
-import { commands } from "../../lib/commands/commands.ts";
-import { readCommandLine } from "../../lib/config/flags.ts";
-import { createPolicy } from "../../lib/greylist/policy.ts";
-import { Instances } from "../../lib/greylist/instances.ts";
-import { Learning } from "../../lib/greylist/learning.ts";
 import { settingNames } from "../../lib/config/settings.ts";
-import { load, policyOptions } from "../../lib/config/load.ts";
-import { MemoryStore } from "../../lib/stores/memory.ts";
 import { readClientList } from "../../lib/lists/clients.ts";
 import { readRecipientList } from "../../lib/lists/recipients.ts";
 import { finish } from "../../lib/lists/slices.ts";
-import { filesOf } from "../support/files.ts";
-import { recordingLog } from "../support/policy.ts";
 import { startPostgrey } from "../support/postgrey.ts";
 
 const document = fs.readFileSync(new URL("../../doc/from-postgrey.md", import.meta.url), "utf8");
@@ -105,68 +96,4 @@ test("the document lists lines that are problems, and that do nothing in postgre
   assert.match(await postgrey.ask(asked, 1_700_000_000) ?? "", /^DEFER_IF_PERMIT/);
   asked.set("client_address", "2001:db8::1");
   assert.match(await postgrey.ask(asked, 1_700_000_000) ?? "", /^DEFER_IF_PERMIT/);
-});
-
-test("the document shows a way on which no known sender has to wait again", async () => {
-  const [learning = "", swapped = ""] = [...section("Change over").matchAll(/```\n([^]*?)```/g)]
-    .map(([, block]) => (block ?? "").replace(/^ +/gm, "")).filter((block) =>
-      block.includes("dry-run")
-    );
-  assert.match(learning, /dry-run = yes/);
-  assert.match(swapped, /dry-run = no/);
-  const day = 86400;
-  const files: Record<string, string> = {
-    "/etc/postgrey/whitelist_clients": "",
-    "/etc/postgrey/whitelist_recipients": "",
-  };
-  let now = 1_700_000_000;
-  const store = new MemoryStore(() => now);
-  const answer = async (configuration: string, sender: string) => {
-    files["/greylist.conf"] = configuration;
-    const loaded = await load({
-      flags: readCommandLine(["--config", "/greylist.conf"], commands),
-      env: {},
-      ...filesOf(files),
-    });
-    if ("problems" in loaded) assert.fail(loaded.problems.join("\n"));
-    const { log } = recordingLog();
-    const policy = createPolicy(policyOptions(loaded.setup), {
-      store,
-      log,
-      now: () => now,
-      instances: new Instances(),
-      learning: new Learning(store, log),
-    });
-    const { kind } = await policy.answer(
-      new Map(Object.entries({
-        request: "smtpd_access_policy",
-        protocol_state: "RCPT",
-        client_address: `192.0.2.1`,
-        client_name: "mx.example.net",
-        sender,
-        recipient: "user@example.org",
-        instance: String(now),
-      })),
-    );
-    return kind;
-  };
-  // Settings of the second block take the place of the first one's.
-  const names = [...swapped.matchAll(/^([a-z-]+) =/gm)].map(([, name]) => name);
-  const kept = learning.split("\n").filter((line) => !names.includes(line.split(" =")[0]));
-  const after = [...kept, swapped].join("\n");
-  const final = after.split("\n").filter((line) => !/^(retry-window|header) =/.test(line))
-    .join("\n");
-
-  assert.equal(await answer(learning, "weekly@example.net"), "dunno", "no known sender waits");
-  now += 7 * day;
-  assert.equal(await answer(learning, "weekly@example.net"), "dunno");
-  assert.equal(await answer(learning, "monthly@example.net"), "dunno");
-  now += 7 * day;
-  assert.equal(await answer(after, "weekly@example.net"), "dunno", "nor after the swap");
-  assert.equal(await answer(after, "new@example.net"), "defer", "greylisting has begun");
-  now += 14 * day;
-  assert.equal(await answer(after, "monthly@example.net"), "dunno");
-  now += 21 * day;
-  assert.equal(await answer(final, "weekly@example.net"), "dunno", "nor at the end");
-  assert.equal(await answer(final, "monthly@example.net"), "dunno");
 });

@@ -13,7 +13,7 @@ const PROGRAM = "/usr/sbin/sqlgrey";
 export async function startSqlgrey(
   t: Cleanup,
   env: readonly string[] = [],
-): Promise<{ readonly endpoint: string; readonly pid: number }> {
+): Promise<{ readonly endpoint: string; readonly pid: number; stop(): Promise<void> }> {
   if (!fs.existsSync(PROGRAM)) {
     const packages = "sqlgrey libdbd-sqlite3-perl";
     throw new Error(`${PROGRAM} is not there: apt-get install --no-install-recommends ${packages}`);
@@ -41,5 +41,9 @@ export async function startSqlgrey(
   await waitFor("sqlgrey to listen", () => canConnect(socket)).catch((error) => {
     throw new Error(`${error.message}\n${running.stderr()}`);
   });
-  return { endpoint: `unix:${socket}`, pid: running.pid };
+  return {
+    endpoint: `unix:${socket}`,
+    pid: running.pid,
+    stop: () => stopNetServer(running, socket),
+  };
 }
