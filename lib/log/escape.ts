@@ -63,6 +63,20 @@ export function escapeWord(text: string): string {
   return hideForgeries(escapeUnfit(text));
 }
 
+/**
+ * The bytes that a value was made of, a character a byte.
+ *
+ * @param escaped what `escapeForLog` or `escapeWord` gave, as the bytes that were written
+ */
+export function unescapeLog(escaped: string): string {
+  if (!escaped.includes("\\")) return escaped;
+  return escaped.replace(
+    /\\(?:x([0-9a-f]{2})|\\)/g,
+    (_, hex: string | undefined) =>
+      hex === undefined ? "\\" : String.fromCharCode(parseInt(hex, 16)),
+  );
+}
+
 function escapeCharacters(bytes: string): string {
   const raw = Uint8Array.from(bytes, (character) => character.charCodeAt(0));
   let text: string;

@@ -1,22 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { escapeForLog, escapeText, fieldNames } from "../../../lib/log/escape.ts";
+import { escapeForLog, escapeText, fieldNames, unescapeLog } from "../../../lib/log/escape.ts";
 
 /** Text as its UTF-8 bytes, one character a byte. */
 const bytesOf = (text: string) => String.fromCharCode(...new TextEncoder().encode(text));
 
 /** The bytes that an escaped value was made of. */
-const unescape = (escaped: string) =>
-  escaped.replace(
-    /\\x([0-9a-f]{2})|\\\\|[^\\]/gu,
-    (whole, hex) =>
-      hex !== undefined
-        ? String.fromCharCode(parseInt(hex, 16))
-        : whole === "\\\\"
-        ? "\\"
-        : bytesOf(whole),
-  );
+const unescape = (escaped: string) => unescapeLog(bytesOf(escaped));
 
 test("printable text stays as it is, in any script", () => {
   for (const text of ["a@example.org", "jürgen@bücher.example", "用户@例子.example", "a=b'\"<>"]) {
