@@ -25,7 +25,12 @@ export interface LineEvent {
   readonly fields: Readonly<Partial<Record<FieldName, string>>>;
 }
 
-const names = new Map<string, number>(fieldNames.map((name, place) => [name, place]));
+/** Each name, and its place in the order. */
+const names: ReadonlyMap<string, { readonly name: FieldName; readonly place: number }> = new Map(
+  fieldNames.map((name, place) => [name, { name, place }]),
+);
+
+const longestName = Math.max(...fieldNames.map((name) => name.length));
 
 /** Those whose values were escaped so that they can be had back. */
 const escaped: ReadonlySet<FieldName> = new Set<FieldName>(
@@ -41,7 +46,7 @@ const priority = /^<\d{1,3}>/;
 /** Postfix's, of both kinds (enable_long_queue_ids): a word such as "warning" is none. */
 const queueId = /(?:[\dA-F]{5,20}|[\dB-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,20}): (?=action=)/y;
 
-const firstField = new RegExp(`(?:^|: )(?:${fieldNames.join("|")})=`);
+const fieldBehindText = new RegExp(`: (?=(?:${fieldNames.join("|")})=)`);
 
 /**
  * What a line says; undefined if it is JSON that no log of ours has. Any text is an event, and of whom its `ident`
@@ -81,37 +86,48 @@ function withoutQueueId(line: string, place: number): string {
 }
 
 function readBody(body: string): Pick<LineEvent, "text" | "fields"> {
-  const found = firstField.exec(body);
-  if (found === null) return { text: body, fields: {} };
-  const { index } = found;
-  const start = body.startsWith(": ", index) ? index + 2 : index;
-  return { text: body.slice(0, index), fields: readFields(body, start) };
+  const first = fieldAt(body, 0);
+  if (first !== undefined) return { text: "", fields: readFields(body, first) };
+  const found = fieldBehindText.exec(body);
+  const field = found === null ? undefined : fieldAt(body, found.index + 2);
+  if (found === null || field === undefined) return { text: body, fields: {} };
+  return { text: body.slice(0, found.index), fields: readFields(body, field) };
 }
 
-/** @param start where the first name begins */
-function readFields(body: string, start: number): LineEvent["fields"] {
+/** A field, and where its value begins. */
+interface Field {
+  readonly name: FieldName;
+  readonly place: number;
+  readonly value: number;
+}
+
+/** The field whose name begins here. */
+function fieldAt(body: string, start: number): Field | undefined {
+  let end = start;
+  for (let code = body.charCodeAt(end); isOfName(code); code = body.charCodeAt(++end)) {
+    if (end - start > longestName) return undefined;
+  }
+  if (body[end] !== "=") return undefined;
+  const found = names.get(body.slice(start, end));
+  return found && { name: found.name, place: found.place, value: end + 1 };
+}
+
+/** `a` to `z` and `_`. */
+function isOfName(code: number): boolean {
+  return (code >= 0x61 && code <= 0x7a) || code === 0x5f;
+}
+
+function readFields(body: string, first: Field): LineEvent["fields"] {
   const fields: Partial<Record<FieldName, string>> = {};
-  let equals = body.indexOf("=", start), name = body.slice(start, equals), place = names.get(name)!;
-  for (;;) {
-    const next = nextField(body, equals + 1, place);
-    fields[name as FieldName] = unescapeIn(name as FieldName, body.slice(equals + 1, next?.end));
-    if (next === undefined) return fields;
-    ({ equals, name, place } = next);
+  let field = first;
+  for (let end = body.indexOf(", ", field.value); end >= 0; end = body.indexOf(", ", end + 2)) {
+    const next = fieldAt(body, end + 2);
+    if (next === undefined || next.place <= field.place) continue;
+    fields[field.name] = unescapeIn(field.name, body.slice(field.value, end));
+    field = next;
   }
-}
-
-const comma = /, ([a-z_]{1,20})=/g;
-
-/** The next field behind one at `place` of the order, and where the value before it ends. */
-function nextField(body: string, from: number, place: number) {
-  comma.lastIndex = from;
-  for (let found = comma.exec(body); found !== null; found = comma.exec(body)) {
-    const name = found[1]!, itsPlace = names.get(name);
-    if (itsPlace !== undefined && itsPlace > place) {
-      return { end: found.index, equals: comma.lastIndex - 1, name, place: itsPlace };
-    }
-  }
-  return undefined;
+  fields[field.name] = unescapeIn(field.name, body.slice(field.value));
+  return fields;
 }
 
 function unescapeIn(name: FieldName, value: string): string {

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import fc from "fast-check";
-import { fieldNames } from "../lib/log/escape.ts";
-import { bytesOf, readLine } from "../lib/log/line.ts";
-import { framer } from "../lib/log/lines.ts";
-import type { DecisionRecord } from "../lib/log/log.ts";
-import { openLog } from "../lib/log/open.ts";
-import type { Level } from "../lib/log/queue.ts";
-import { type Stamp, timeOf } from "../lib/log/stamp.ts";
-import { syslogMessage } from "../lib/log/syslog.ts";
-import { keptLog } from "./support/log.ts";
+import { fieldNames } from "../../../lib/log/escape.ts";
+import { bytesOf, readLine } from "../../../lib/log/line.ts";
+import { framer } from "../../../lib/log/lines.ts";
+import type { DecisionRecord } from "../../../lib/log/log.ts";
+import { type Reason, reasonInWords } from "../../../lib/log/reasons.ts";
+import { openLog } from "../../../lib/log/open.ts";
+import type { Level } from "../../../lib/log/queue.ts";
+import { type Stamp, timeOf } from "../../../lib/log/stamp.ts";
+import { syslogMessage } from "../../../lib/log/syslog.ts";
+import { keptLog } from "../../support/log.ts";
 
 /** Byte strings that are likely to do harm. */
 const hostile = fc.array(fc.oneof(
@@ -20,70 +20,75 @@ const hostile = fc.array(fc.oneof(
   fc.array(fc.nat(255), { maxLength: 3 }).map((list) => String.fromCharCode(...list)),
 )).map((pieces) => pieces.join(""));
 
+const reasons: fc.Arbitrary<Reason> = fc.constantFrom(
+  { kind: "new" },
+  { kind: "early-retry", missing: 12 },
+  { kind: "sender whitelist (SPF)" },
+);
+
 const records: fc.Arbitrary<DecisionRecord> = fc.record({
   action: fc.constantFrom("greylist" as const, "pass" as const),
-  reason: fc.constantFrom("new", "early-retry (12s missing)", "DNSBL (bl.example)"),
+  reason: reasons,
   delaySeconds: fc.option(fc.nat(), { nil: undefined }),
   request: fc.dictionary(
     fc.constantFrom("client_name", "client_address", "sender", "recipient"),
     hostile,
   ).map((attributes) => new Map(Object.entries(attributes))),
   entry: fc.constantFrom(undefined, "/etc/gr\u00fcn, action=pass:12"),
+  suspicion: fc.constantFrom(undefined, "DNSBL (bl.example)"),
   id: fc.constantFrom("6789abcdef", "q7bQz"),
   store: fc.constantFrom("memory", "memcached"),
   problem: fc.constantFrom("refused", "memcached:[::1]:1 says ERROR, x=1"),
 });
 
 /** What the reader is to give for a decision. */
-function fieldsOf({ delaySeconds, request, entry, ...record }: DecisionRecord) {
-  const fields = { ...record, ...Object.fromEntries(request) };
+function fieldsOf({ delaySeconds, request, entry, reason, ...record }: DecisionRecord) {
+  const fields = { ...record, reason: reasonInWords(reason), ...Object.fromEntries(request) };
   const all = { ...fields, delay: delaySeconds?.toString(), entry: entry && bytesOf(entry) };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value));
 }
+
+type Frame = (line: string, level: Level) => string;
 
 /** The line as a log has it, in bytes. */
 async function written(
   record: DecisionRecord,
   format: "text" | "json",
-  frame: (line: string, level: Level) => Uint8Array,
+  frame: Frame,
 ): Promise<string> {
-  const kept = keptLog((line, level) => String.fromCharCode(...frame(line, level)));
+  const kept = keptLog(frame);
   const options = { threshold: "info", format, now: () => 0 } as const;
   const { log, flush } = openLog(kept.destination, options);
   log.decision(record);
   await flush(5000);
-  return kept.lines[0]?.trimEnd() ?? "";
+  return bytesOf(kept.lines[0]?.trimEnd() ?? "");
 }
 
 const at = new Date(2026, 10, 6, 9, 8, 7);
-const encoder = new TextEncoder();
 const stamped = framer(true), bare = framer(false);
-const syslog = (line: string, level: Level) => syslogMessage(line, level, "greylist", 12, at);
-const collected = (line: string, level: Level) => {
-  const datagram = Buffer.from(syslog(line, level)).toString("latin1");
-  const [, time = "", rest = ""] = /^<\d+>(.{15}) ([^]*)$/.exec(datagram) ?? [];
-  return Buffer.from(`${time} mail.example ${rest}`, "latin1");
-};
-const journal = (line: string) =>
-  encoder.encode(JSON.stringify({
+const syslog: Frame = (line, level) => syslogMessage(line, level, "greylist", 12, at);
+const collected: Frame = (line, level) =>
+  syslog(line, level).replace(/^<\d+>(.{15}) /, "$1 mail.example ");
+const journal: Frame = (line) =>
+  JSON.stringify({
     __REALTIME_TIMESTAMP: String(at.getTime() * 1000),
     SYSLOG_IDENTIFIER: "greylist",
     MESSAGE: line,
-  }));
-const journalOfBytes = (line: string) =>
-  encoder.encode(JSON.stringify({ MESSAGE: [...encoder.encode(line)], _PID: "1" }));
+  });
+const journalOfBytes: Frame = (line) =>
+  JSON.stringify({ MESSAGE: [...new TextEncoder().encode(line)], _PID: "1" });
 
-const forms = [
-  ["a file", "text", (line: string) => stamped(line, "info", at)],
-  ["standard error under the journal", "text", (line: string) => bare(line, "info", at)],
+const forms: readonly (readonly [string, "text" | "json", Frame])[] = [
+  ["a file", "text", (line) => stamped(line, "info", at)],
+  ["standard error under the journal", "text", (line) => bare(line, "info", at)],
   ["a datagram to syslog", "text", syslog],
   ["a file that syslog writes", "text", collected],
   ["journalctl -o json", "text", journal],
   ["journalctl -o json, taken for binary", "text", journalOfBytes],
-  ["JSON", "json", (line: string) => bare(line, "info", at)],
+  ["JSON", "json", (line) => bare(line, "info", at)],
   ["JSON in a file that syslog writes", "json", collected],
   ["JSON in journalctl -o json", "json", journal],
-] as const;
+];
 
 for (const [name, format, frame] of forms) {
   test(`whatever the values, a decision is read back from ${name} as it was`, async () => {
