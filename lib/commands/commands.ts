@@ -10,6 +10,7 @@ type Name =
   | "export"
   | "check-config"
   | "check-list"
+  | "report"
   | "sample-config"
   | "help"
   | "version";
@@ -47,6 +48,14 @@ export const commands: Readonly<Record<Name, Command>> = {
     switches: ["strict", "clients", "senders", "recipients"],
     takesWords: true,
     run: async (given) => (await import("./check_list.ts")).checkList(given),
+  },
+  report: {
+    usage: "greylist report [--since T] [--until T] [--json] [--html FILE] [FILE…]",
+    summary: "say what mail logs say of greylisting",
+    switches: ["json"],
+    options: { since: "a time", until: "a time", html: "a file" },
+    takesWords: true,
+    run: async (given) => (await import("./report.ts")).report(given),
   },
   "sample-config": {
     usage: "greylist sample-config",

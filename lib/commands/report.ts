@@ -1,0 +1,110 @@
+/**
+ * `greylist report [FILE…]`: what a mail log says of greylisting, as text, JSON or a page.
+ *
+ * Status 0 says that all was read; 1 that something could not be, or not to its end, and what there was is told; 78
+ * that the command line is wrong.
+ */
+import * as fs from "node:fs";
+import process from "node:process";
+import { parseDuration } from "../config/units.ts";
+import { settings } from "../config/settings.ts";
+import type { LineEvent } from "../log/line.ts";
+import { figuresOf } from "../report/figures.ts";
+import { nothingRead, type Progress, readSources, type Source } from "../report/sources.ts";
+import { Tally } from "../report/tally.ts";
+import { reportText } from "../report/text.ts";
+import { number, parseMoment } from "../report/words.ts";
+import type { Given } from "./command.ts";
+import { refuse } from "./refuse.ts";
+import { print, tell } from "./terminal.ts";
+
+/** How often, in milliseconds, a terminal is told how far it is. */
+const progressMilliseconds = 250;
+
+/** Larger pieces make nothing faster, and keep more of the log in memory. */
+const chunkBytes = 64 * 1024;
+
+export async function report({ line }: Given): Promise<number> {
+  const { words, switches } = line;
+  const asked = readOptions(line);
+  if (asked.problems.length > 0) return await refuse(asked.problems);
+  const { since, until, windowSeconds, page } = asked;
+  const isBounded = since !== undefined || until !== undefined;
+  const isWanted = (at: number | undefined) =>
+    !isBounded || (at !== undefined && at >= (since ?? -Infinity) && at < (until ?? Infinity));
+
+  const tally = new Tally(windowSeconds), progress = nothingRead();
+  const bar = progressBar(progress);
+  const sources = (words.length === 0 ? ["-"] : words).map((name) => sourceOf(name, asked.now));
+  const take = (event: LineEvent, at: number | undefined) => isWanted(at) && tally.take(event, at);
+  await readSources(sources, take, progress, bar.show);
+  bar.clear();
+
+  const figures = figuresOf(tally, progress, windowSeconds);
+  if (page !== undefined) {
+    const { reportPage } = await import("../report/page.ts");
+    fs.writeFileSync(page, reportPage(figures));
+    fs.closeSync(page);
+  }
+  if (switches.has("json")) print(JSON.stringify(figures, null, 2));
+  else if (page === undefined) print(reportText(figures));
+  tell(progress.problems.map((problem) => `Cannot read all of ${problem}`));
+  return progress.problems.length > 0 ? 1 : 0;
+}
+
+/** What the command line asks for, or what is wrong with it. Times are UNIX seconds. */
+function readOptions({ options, settings: given, problems: others }: Given["line"]) {
+  const now = Date.now() / 1000, problems = [...others];
+  const read = <T>(name: string, text: string | undefined, reader: (text: string) => T) => {
+    try {
+      return text === undefined ? undefined : reader(text);
+    } catch (error) {
+      problems.push(`--${name}: ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
+    }
+  };
+  const option = <T>(name: string, reader: (text: string) => T) =>
+    read(name, options.get(name), reader);
+  const time = (text: string) => parseMoment(text, now, parseDuration);
+  const window = given.get("retry-window")?.texts[0] ?? settings["retry-window"].fallback;
+  return {
+    now,
+    since: option("since", time),
+    until: option("until", time),
+    windowSeconds: read("retry-window", window, parseDuration) ?? 0,
+    // Before hours are spent on what nobody can have.
+    page: problems.length > 0 ? undefined : option("html", (file) => fs.openSync(file, "w")),
+    problems,
+  };
+}
+
+/** A file, or `-` for standard input. */
+function sourceOf(name: string, now: number): Source {
+  if (name === "-") {
+    if (process.stdin.isTTY) tell(["reading standard input, because no FILE was named"]);
+    return { name: "standard input", latest: now, reopen: false, open: () => process.stdin };
+  }
+  const written = fs.statSync(name, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+  return {
+    name,
+    // A line may be stamped a moment after it is there, by another clock.
+    latest: Math.min(now, written / 1000) + 3600,
+    reopen: true,
+    open: () => fs.createReadStream(name, { highWaterMark: chunkBytes }),
+  };
+}
+
+/** Tells a terminal how far it is; nobody else. */
+function progressBar(progress: Progress): { show(): void; clear(): void } {
+  if (!process.stderr.isTTY) return { show() {}, clear() {} };
+  let shown = 0;
+  return {
+    show() {
+      if (performance.now() - shown < progressMilliseconds) return;
+      shown = performance.now();
+      const megabytes = number(progress.bytes / 1e6);
+      fs.writeSync(2, `\r\x1b[K${megabytes} MB, ${number(progress.lines)} lines`);
+    },
+    clear: () => void (shown > 0 && fs.writeSync(2, "\r\x1b[K")),
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * The logs of a report, read side by side in the order of time: a mail may be deferred by one host and come back to
+ * another, and files are named in any order. Each is opened only when its time has come.
+ *
+ * Within a log, time may go back a little, as when several hosts write to it or a clock is set; its lines stay in their
+ * order.
+ */
+import { type LineEvent, readLine } from "../log/line.ts";
+import { timeOf } from "../log/stamp.ts";
+import { type TextLines, textLines } from "./text_lines.ts";
+import { troubleWords } from "./troubles.ts";
+
+/** A log. */
+export interface Source {
+  readonly name: string;
+  /** It has no line that is later than that, in UNIX seconds: the year of stamps without one comes from it. */
+  readonly latest: number;
+  /** Undefined for a stream that can be read once only, which is read first. */
+  readonly reopen: boolean;
+  open(): AsyncIterable<Uint8Array>;
+}
+
+/** What has been read so far. */
+export interface Progress {
+  bytes: number;
+  lines: number;
+  tooLong: number;
+  /** Lines of decisions or trouble that nothing tells the time of. */
+  withoutTime: number;
+  /** What could not be read, or not to its end, and why. */
+  readonly problems: string[];
+}
+
+export function nothingRead(): Progress {
+  return { bytes: 0, lines: 0, tooLong: 0, withoutTime: 0, problems: [] };
+}
+
+/** Takes a line that is about greylisting, and when it was said, if that is known. */
+export type Take = (event: LineEvent, at: number | undefined) => unknown;
+
+/** What a line has that a report is about, in any of its forms; most lines of a mail log have none of it. */
+const decisionWords = /action(?:=|\\*":)/;
+
+/** Reads all; never rejects. `onBatch` is called every now and then. */
+export async function readSources(
+  sources: readonly Source[],
+  take: Take,
+  progress: Progress,
+  onBatch: () => void,
+): Promise<void> {
+  const waiting: { readonly source: Source; readonly begins: number }[] = [];
+  for (const source of sources) {
+    waiting.push({ source, begins: source.reopen ? await beginningOf(source) : -Infinity });
+  }
+  waiting.sort((a, b) => a.begins - b.begins);
+  const open: Reader[] = [];
+  for (;;) {
+    const now = Math.min(...open.map(({ now }) => now));
+    while (waiting[0] !== undefined && (open.length === 0 || waiting[0].begins <= now)) {
+      open.push(new Reader(waiting.shift()!.source, progress));
+    }
+    open.sort((a, b) => a.now - b.now);
+    const [reader, next] = open;
+    if (reader === undefined) return;
+    const until = Math.min(next?.now ?? Infinity, waiting[0]?.begins ?? Infinity);
+    if (!await reader.read(take, until)) open.shift();
+    onBatch();
+  }
+}
+
+/** When the first line was said that tells; -Infinity if none of the first does, or it cannot be read. */
+async function beginningOf(source: Source): Promise<number> {
+  try {
+    for await (const lines of textLines(source.open()).batches()) {
+      for (const line of lines) {
+        const stamp = readLine(line)?.stamp;
+        if (stamp !== undefined) return timeOf(stamp, source.latest);
+      }
+      break;
+    }
+  } catch {
+    // It will be told when it is read.
+  }
+  return -Infinity;
+}
+
+/** A log that is being read. */
+class Reader {
+  /** When the last line was said that tells, or a later one before it. */
+  now = -Infinity;
+  readonly #source: Source;
+  readonly #progress: Progress;
+  readonly #text: TextLines;
+  readonly #batches: AsyncGenerator<string[]>;
+  #bytes = 0;
+  #lines: readonly string[] = [];
+  #place = 0;
+
+  constructor(source: Source, progress: Progress) {
+    this.#source = source;
+    this.#progress = progress;
+    this.#text = textLines(source.open());
+    this.#batches = this.#text.batches();
+  }
+
+  /** Takes lines until they are later than `until`, or have to be waited for the next time. False: that was all. */
+  async read(take: Take, until: number): Promise<boolean> {
+    if (this.#place >= this.#lines.length && !await this.#more()) return false;
+    while (this.#place < this.#lines.length) {
+      this.#take(this.#lines[this.#place++] ?? "", take);
+      if (this.now > until) break;
+    }
+    return true;
+  }
+
+  #take(line: string, take: Take): void {
+    if (!decisionWords.test(line) && !troubleWords.test(line)) return;
+    const event = readLine(line);
+    if (event === undefined) return;
+    const { stamp } = event;
+    const at = stamp === undefined ? undefined : timeOf(stamp, this.#source.latest);
+    if (at === undefined) this.#progress.withoutTime++;
+    else this.now = Math.max(this.now, at);
+    take(event, at);
+  }
+
+  async #more(): Promise<boolean> {
+    const progress = this.#progress, tooLong = this.#text.tooLong;
+    try {
+      const { value, done } = await this.#batches.next();
+      this.#lines = value ?? [];
+      this.#place = 0;
+      progress.lines += this.#lines.length;
+      return !done;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      progress.problems.push(`${this.#source.name}: ${why}`);
+      return false;
+    } finally {
+      progress.bytes += this.#text.bytes - this.#bytes;
+      this.#bytes = this.#text.bytes;
+      progress.tooLong += this.#text.tooLong - tooLong;
+    }
+  }
+}
