@@ -13,6 +13,7 @@ import { figuresOf } from "../report/figures.ts";
 import { nothingRead, type Progress, readSources, type Source } from "../report/sources.ts";
 import { Tally } from "../report/tally.ts";
 import { reportText } from "../report/text.ts";
+import { WaitingMails } from "../report/waiting.ts";
 import { number, parseMoment } from "../report/words.ts";
 import type { Given } from "./command.ts";
 import { refuse } from "./refuse.ts";
@@ -33,7 +34,7 @@ export async function report({ line }: Given): Promise<number> {
   const isWanted = (at: number | undefined) =>
     !isBounded || (at !== undefined && at >= (since ?? -Infinity) && at < (until ?? Infinity));
 
-  const tally = new Tally(windowSeconds), progress = nothingRead();
+  const tally = new Tally(new WaitingMails(windowSeconds)), progress = nothingRead();
   const bar = progressBar(progress);
   const sources = (words.length === 0 ? ["-"] : words).map((name) => sourceOf(name, asked.now));
   const take = (event: LineEvent, at: number | undefined) => isWanted(at) && tally.take(event, at);

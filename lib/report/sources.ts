@@ -55,14 +55,16 @@ export async function readSources(
   waiting.sort((a, b) => a.begins - b.begins);
   const open: Reader[] = [];
   for (;;) {
-    const now = Math.min(...open.map(({ now }) => now));
-    while (waiting[0] !== undefined && (open.length === 0 || waiting[0].begins <= now)) {
-      open.push(new Reader(waiting.shift()!.source, progress));
+    for (;;) {
+      const next = waiting[0];
+      if (next === undefined || open.some(({ now }) => now < next.begins)) break;
+      open.push(new Reader(next.source, next.begins, progress));
+      waiting.shift();
     }
     open.sort((a, b) => a.now - b.now);
-    const [reader, next] = open;
+    const [reader, other] = open;
     if (reader === undefined) return;
-    const until = Math.min(next?.now ?? Infinity, waiting[0]?.begins ?? Infinity);
+    const until = Math.min(other?.now ?? Infinity, waiting[0]?.begins ?? Infinity);
     if (!await reader.read(take, until)) open.shift();
     onBatch();
   }
@@ -84,10 +86,15 @@ async function beginningOf(source: Source): Promise<number> {
   return -Infinity;
 }
 
+/** What a line says that may be about greylisting. */
+function eventIn(line: string): LineEvent | undefined {
+  return decisionWords.test(line) || troubleWords.test(line) ? readLine(line) : undefined;
+}
+
 /** A log that is being read. */
 class Reader {
-  /** When the last line was said that tells, or a later one before it. */
-  now = -Infinity;
+  /** When the next line was said, or a later one before it. */
+  now: number;
   readonly #source: Source;
   readonly #progress: Progress;
   readonly #text: TextLines;
@@ -96,32 +103,28 @@ class Reader {
   #lines: readonly string[] = [];
   #place = 0;
 
-  constructor(source: Source, progress: Progress) {
+  constructor(source: Source, begins: number, progress: Progress) {
+    this.now = begins;
     this.#source = source;
     this.#progress = progress;
     this.#text = textLines(source.open());
     this.#batches = this.#text.batches();
   }
 
-  /** Takes lines until they are later than `until`, or have to be waited for the next time. False: that was all. */
+  /** Takes lines until the next is later than `until`, or has to be waited for. False: that was all. */
   async read(take: Take, until: number): Promise<boolean> {
     if (this.#place >= this.#lines.length && !await this.#more()) return false;
     while (this.#place < this.#lines.length) {
-      this.#take(this.#lines[this.#place++] ?? "", take);
+      const event = eventIn(this.#lines[this.#place] ?? "");
+      const at = event?.stamp === undefined ? undefined : timeOf(event.stamp, this.#source.latest);
+      if (at !== undefined) this.now = Math.max(this.now, at);
       if (this.now > until) break;
+      this.#place++;
+      if (event === undefined) continue;
+      if (at === undefined) this.#progress.withoutTime++;
+      take(event, at);
     }
     return true;
-  }
-
-  #take(line: string, take: Take): void {
-    if (!decisionWords.test(line) && !troubleWords.test(line)) return;
-    const event = readLine(line);
-    if (event === undefined) return;
-    const { stamp } = event;
-    const at = stamp === undefined ? undefined : timeOf(stamp, this.#source.latest);
-    if (at === undefined) this.#progress.withoutTime++;
-    else this.now = Math.max(this.now, at);
-    take(event, at);
   }
 
   async #more(): Promise<boolean> {

@@ -8,7 +8,7 @@
 import type { LineEvent } from "../log/line.ts";
 import { Ranking } from "./ranking.ts";
 import { Troubles } from "./troubles.ts";
-import { WaitingMails } from "./waiting.ts";
+import type { WaitingMails } from "./waiting.ts";
 import { Waits } from "./waits.ts";
 
 /** What became of the mails of an hour. */
@@ -41,7 +41,6 @@ export class Tally {
   /** Decisions that are in none of them. */
   withoutHour = 0;
   readonly waits = new Waits();
-  readonly waiting: WaitingMails;
   /** The longest first. */
   readonly longest: Wait[] = [];
   readonly clients = new Ranking();
@@ -54,9 +53,7 @@ export class Tally {
   first = Infinity;
   last = -Infinity;
 
-  constructor(windowSeconds: number) {
-    this.waiting = new WaitingMails(windowSeconds);
-  }
+  constructor(readonly waiting: WaitingMails) {}
 
   /** Counts a line. @param at when it was said, in UNIX seconds; undefined if nobody knows */
   take(event: LineEvent, at: number | undefined): void {

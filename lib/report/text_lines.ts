@@ -76,8 +76,13 @@ async function* unpacked(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uin
     first = Buffer.concat([first, value]);
   }
   const all = async function* () {
-    yield first;
-    yield* chunks;
+    try {
+      yield first;
+      yield* chunks;
+    } finally {
+      // Who has read enough after the first one still has the file open.
+      await chunks.return(undefined);
+    }
   };
   if (!first.subarray(0, gzip.length).equals(gzip)) return yield* all();
   const gunzip = createGunzip();
