@@ -57,7 +57,7 @@ tr > :last-child { padding-right: 4px; }
 .figures { max-width: 720px; }
 .figures td { white-space: nowrap; }
 .figures tr > :first-child, .words .word { text-align: left; }
-.words .word { overflow-wrap: anywhere; min-width: 12em; }
+.words .word { overflow-wrap: anywhere; min-width: 15em; }
 .words .number { white-space: nowrap; }
 footer { color: var(--quiet); font-size: 0.875rem; margin-top: 24px; }
 @media (max-width: 760px) {

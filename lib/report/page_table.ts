@@ -49,7 +49,9 @@ export function wordTable({ caption, head, rows }: TableShape, words: number): H
         markup`
 <tr role="row">${
           row.map((cell, n) =>
-            markup`<td role="cell" class="${kind(n)}" data-name="${head[n] ?? ""}">${cell}</td>`
+            markup`<td role="cell" class="${kind(n)}" data-name="${head[n] ?? ""}">${
+              breakable(cell)
+            }</td>`
           )
         }</tr>`
       )
@@ -57,6 +59,11 @@ export function wordTable({ caption, head, rows }: TableShape, words: number): H
 </tbody>
 </table>`,
   );
+}
+
+/** A client may be broken before its address, and an address before its domain. */
+function breakable(words: string): readonly Html[] {
+  return words.split(/(?=[[@])/).map((part) => markup`<wbr>${part}`);
 }
 
 /** Can be scrolled sideways, with the keyboard as well. */

@@ -32,8 +32,9 @@ export function decisionsPicture({ bins, hoursEach }: Bins): Html {
   const parts = bins.flatMap(({ from, ...counts }) =>
     kinds.map(({ key, name }) => ({ from, to: end(from), name, decisions: counts[key] }))
   ).filter(({ decisions }) => decisions > 0);
-  return inBothWidths((width, document) =>
-    Plot.plot({
+  return inBothWidths((width, document) => {
+    const hasGaps = width / bins.length > 6;
+    return Plot.plot({
       document,
       width,
       height: width > 600 ? 320 : 260,
@@ -53,12 +54,14 @@ export function decisionsPicture({ bins, hoursEach }: Bins): Html {
           y: "decisions",
           fill: "name",
           order: kinds.map(({ name }) => name),
-          inset: width / bins.length > 6 ? 0.25 : 0,
+          inset: hasGaps ? 0.25 : 0,
+          // Where bars touch, edges between pixels would look like gaps, some wider than others.
+          shapeRendering: hasGaps ? "auto" : "crispEdges",
         }),
         Plot.ruleY([0]),
       ],
-    })
-  );
+    });
+  });
 }
 
 /** How many waited how long, a bar for each class of times. */

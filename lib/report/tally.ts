@@ -3,7 +3,7 @@
  *
  * - A mail here is one to one recipient, because each waits for itself. Our lines have an `id` that tells it from
  *   others; postgrey's are told apart as postgrey does it, by the client's network, the sender and the recipient.
- * - A mail has come back if it passes with a delay, or passes after it was deferred.
+ * - A mail has come back if it passes with a delay, or, for whatever reason, within its retry window.
  */
 import type { LineEvent } from "../log/line.ts";
 import { Ranking } from "./ranking.ts";
@@ -80,9 +80,8 @@ export class Tally {
   }
 
   #pass({ fields }: LineEvent, at: number | undefined): keyof Hour {
-    const followed = this.waiting.pass(keyOf(fields), at ?? this.#lastKnown());
     const told = /^\d{1,9}$/.test(fields.delay ?? "") ? Number(fields.delay) : undefined;
-    const seconds = told ?? followed;
+    const seconds = this.waiting.pass(keyOf(fields), at ?? this.#lastKnown(), told);
     if (seconds === undefined) {
       count(this.letThroughBy, fields.reason ?? "");
       return "letThrough";

@@ -58,14 +58,20 @@ export class WaitingMails {
     }
   }
 
-  /** A mail passes. How long it has waited, in seconds; undefined if it did not wait, or is not followed. */
-  pass(key: string, at: number): number | undefined {
-    if (!this.#hash(key)) return undefined;
+  /**
+   * A mail passes. How long it has waited, in seconds; undefined if it did not wait, or is not followed.
+   *
+   * @param told how long, if the log says so; otherwise what waited too long ago was another mail
+   */
+  pass(key: string, at: number, told: number | undefined): number | undefined {
+    if (!this.#hash(key)) return told;
     const place = this.#find();
-    if (this.#isEmpty(place)) return undefined;
-    const waited = Math.max(0, at - (this.#first[place] ?? 0));
+    if (this.#isEmpty(place)) return told;
+    const waited = Math.max(0, at - (this.#first[place] ?? 0)), isOver = this.#isOver(place, at);
     this.#takeOut(place);
-    return waited;
+    if (told !== undefined || !isOver) return told ?? waited;
+    this.#neverCameBack += this.#share;
+    return undefined;
   }
 
   /** What has become, at the end of a log, of those that have not passed. */

@@ -1,7 +1,10 @@
 /** How long the mails that came back had waited: counted to the second as long as that is of use. Pure. */
 
-/** Above so many seconds (27 hours) a wait is counted with three digits, so that there is a bound to how many differ. */
-const exactUpTo = 100_000;
+/**
+ * Above so many seconds a wait is counted with three digits, so that there is a bound to how many differ. Within two
+ * days, the default retry window, each is what it is.
+ */
+const exactUpTo = 200_000;
 
 /** The bounds, in seconds, of the distribution's classes. */
 const bounds = [60, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 172_800, Infinity];

@@ -94,7 +94,7 @@ test("whatever a stranger writes, the page has none of it as markup, and nothing
     ...["javascript:", "${", "`", "</style>", "a", "=", "\xe2\x80\xae", "\xff", "\0", "url(x)"],
   );
   const hostile = fc.array(piece, { maxLength: 5 }).map((pieces) => pieces.join(""));
-  const shape = (page: string) => all(parsed(page), "*").length;
+  const shape = (page: string) => all(parsed(page), "*:not(wbr)").length;
   const shapeOfSome = shape(reportPage(fill("x")));
   function fill(value: string): Figures {
     const fields = { client_name: value, client_address: value, sender: value, recipient: value };
