@@ -25,12 +25,26 @@ const needed = [
   ["dnsmasq", "dnsmasq-base"],
 ] as const;
 
+/** The same for tests that are not run without being asked for. */
+const neededToo: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  "tests/report": [["chromium", "chromium"]],
+};
+
 const bun = "bun@1.4.5";
 
 /** What only runs under Deno: the end-to-end suites, which start the program and not its modules. */
 const denoOnly = ["tests/e2e"];
 /** Not run without being asked for: what needs a container engine, what needs libfaketime, what takes minutes. */
-const byRequest = ["changeover", "container", "faults", "flood", "model", "old_and_new", "outcome"]
+const byRequest = [
+  "changeover",
+  "container",
+  "faults",
+  "flood",
+  "model",
+  "old_and_new",
+  "outcome",
+  "report",
+]
   .map((folder) => `tests/${folder}`);
 
 /** Waits for the end of a runner that has been started, and counts what it did. */
@@ -161,7 +175,8 @@ function brokenIn(xml: string): string[] {
 function installNeeded(): void {
   const searched = `${process.env.PATH}:/usr/sbin:/sbin`.split(":");
   process.env.PATH = searched.join(":");
-  const missing = needed.filter(([program]) =>
+  const wanted = [...needed, ...asked.flatMap((folder) => neededToo[folder] ?? [])];
+  const missing = wanted.filter(([program]) =>
     !searched.some((folder) => fs.existsSync(path.join(folder, program)))
   ).map(([, name]) => name);
   if (missing.length === 0) return;

@@ -50,8 +50,8 @@ export const commands: Readonly<Record<Name, Command>> = {
     run: async (given) => (await import("./check_list.ts")).checkList(given),
   },
   report: {
-    usage: "greylist report [--since T] [--until T] [--json] [--html FILE] [FILE…]",
-    summary: "say what mail logs say of greylisting",
+    usage: "greylist report [--html FILE] [FILE…]",
+    summary: "say what became of mail, from its logs",
     switches: ["json"],
     options: { since: "a time", until: "a time", html: "a file" },
     takesWords: true,

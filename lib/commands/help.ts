@@ -28,6 +28,7 @@ export function helpText(commands: readonly Pick<Command, "usage" | "summary">[]
   lines.push(
     "",
     "KIND is clients, senders or recipients; not needed where the file's name has that word.",
+    "report also takes --json, --since TIME and --until TIME; FILE may be - for standard input.",
     "Exit status: 0; 78 for a configuration or a list that is wrong; 1 for anything else, and for",
     "warnings with --strict.",
   );
