@@ -27,7 +27,11 @@ export async function refuse(problems: readonly string[], target?: LogTarget): P
     ? parseLogTarget("syslog")
     : target;
   const { log, close } = openLog(
-    await openDestination(usable, { json: false, journalStream: undefined }),
+    await openDestination(usable, {
+      json: false,
+      ident: settings["log-ident"].fallback,
+      journalStream: undefined,
+    }),
     { threshold: "info", format: "text", now: () => performance.now() },
   );
   for (const problem of problems) log.configurationProblem(problem);

@@ -77,8 +77,12 @@ async function openLogOf(
   journalStream: string | undefined,
   tellStarter: (lines: readonly string[]) => void,
 ): Promise<OpenLog> {
-  const { mode, log: target, logLevel: threshold, logFormat: format } = config;
-  const destination = await openDestination(target, { json: format === "json", journalStream });
+  const { mode, log: target, logLevel: threshold, logFormat: format, logIdent: ident } = config;
+  const destination = await openDestination(target, {
+    json: format === "json",
+    ident,
+    journalStream,
+  });
   const onFailure = (problem: string) =>
     mode === "daemon" && tellStarter([`Cannot log: ${problem}`]);
   return openLog(destination, { threshold, format, onFailure, now: () => performance.now() });

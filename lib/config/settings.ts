@@ -105,6 +105,12 @@ function delimiters(text: string): string {
   throw new RangeError(`want printable ASCII characters without @ and blanks, got "${text}"`);
 }
 
+function logIdent(text: string): string {
+  // What syslog readers take for a program's name, as postfix/smtpd; RFC 5424 allows 48 characters.
+  if (/^[\w./-]{1,48}$/.test(text)) return text;
+  throw new RangeError(`want 1 to 48 letters, digits, "_", ".", "/" or "-", got "${text}"`);
+}
+
 function deferKeyword(text: string): string {
   if (/^(?:DEFER_IF_PERMIT|DEFER|4\d\d)$/.test(text)) return text;
   throw new RangeError(`want DEFER_IF_PERMIT, DEFER or a 4xx code, got "${text}"`);
@@ -471,10 +477,19 @@ export const settings = {
   },
   "log-format": {
     takes: "one",
-    parse: oneOf("text", "json"),
+    parse: oneOf("text", "json", "postgrey"),
     fallback: "text",
     placeholder: "FORMAT",
-    help: "text, in postgrey's words, or json, one object a line",
+    help:
+      "text, in postgrey's words; json, one object a line; or postgrey: its fields and no others",
+  },
+  "log-ident": {
+    takes: "one",
+    parse: logIdent,
+    fallback: "greylist",
+    placeholder: "NAME",
+    help:
+      "our name in syslog and in front of lines in files; what reads postgrey's log wants postgrey",
   },
   "max-connections": {
     begins: "limits",

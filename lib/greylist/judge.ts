@@ -13,6 +13,7 @@
  */
 import type { Dns } from "../dns/open.ts";
 import type { Correspondents } from "../identity/correspondents.ts";
+import type { Client } from "../identity/client.ts";
 import type { Subject, SubjectOf } from "../identity/subject.ts";
 import type { Lists } from "../lists/read.ts";
 import type { Log } from "../log/log.ts";
@@ -58,6 +59,8 @@ export interface Finding {
   readonly entry?: string;
   /** Why the client is suspicious, when only such clients wait. */
   readonly suspicion?: string | undefined;
+  /** Who the client was taken for. */
+  readonly client?: Client;
   /** Identifies the triplet in the log, when the store was asked. */
   readonly id?: string;
   /** What is wrong with the store. */
@@ -106,7 +109,7 @@ export function createJudge(options: JudgeOptions, parts: JudgeParts): Judge {
       const began = performance.now();
       const outcome = await inquireInto(request, subject);
       deadline += performance.now() - began;
-      if (outcome?.verdict === "pass") return { ...outcome, id: keys.id };
+      if (outcome?.verdict === "pass") return { ...outcome, client: subject.client, id: keys.id };
       ({ vouching, suspicion } = outcome ?? {});
     }
     if (vouching !== undefined) {
@@ -118,7 +121,7 @@ export function createJudge(options: JudgeOptions, parts: JudgeParts): Judge {
     }
     await recall.write(decision.changes, read, wanted, now, deadline);
     if (decision.verdict === "pass") tellOfClient(decision, read.known, request);
-    return { ...findingOf(decision), suspicion, id: keys.id };
+    return { ...findingOf(decision), suspicion, client: subject.client, id: keys.id };
   };
 
   /** What is to be read of a request, and of a domain that vouches for its client; and what it can earn. */

@@ -137,6 +137,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       request,
       entry: finding.entry,
       suspicion: finding.suspicion,
+      client: finding.client,
       ...(finding.id === undefined ? {} : { id: finding.id, store: store.name }),
       ...(finding.problem === undefined ? {} : { problem: finding.problem }),
     });

@@ -14,6 +14,8 @@ import type { LogTarget } from "./target.ts";
 export interface DestinationOptions {
   /** Lines tell the time themselves: they are never stamped. */
   readonly json: boolean;
+  /** The setting log-ident: our name in front of a line. */
+  readonly ident: string;
   /** The variable JOURNAL_STREAM, with which systemd tells whom standard error leads to the journal. */
   readonly journalStream: string | undefined;
 }
@@ -25,19 +27,24 @@ export async function openDestination(
   target: LogTarget,
   options: DestinationOptions,
 ): Promise<Destination | undefined> {
+  const ident = options.json ? undefined : options.ident;
   switch (target.kind) {
     case "none":
       return undefined;
     case "stderr":
       return {
-        frame: framer(!options.json && !isStamped(2, options.journalStream)),
+        frame: framer(isStamped(2, options.journalStream) ? undefined : ident),
         write: lineWriter(appendToStderr),
         close() {},
       };
     case "file":
-      return fileDestination(target.path, framer(!options.json), () => performance.now());
+      return fileDestination(target.path, framer(ident), () => performance.now());
     case "syslog":
-      return (await import("./syslog.ts")).syslogDestination(target.path, "greylist", process.pid);
+      return (await import("./syslog.ts")).syslogDestination(
+        target.path,
+        options.ident,
+        process.pid,
+      );
   }
 }
 

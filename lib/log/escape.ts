@@ -10,8 +10,8 @@
  * - A backslash is doubled, so that the original bytes can be had back.
  */
 
-/** Every field that a line may have, in the order of a decision's; none may be made up by a value. */
-export const fieldNames = [
+/** The fields of postgrey's decisions, in its order. */
+export const postgreyFieldNames = [
   "action",
   "reason",
   "delay",
@@ -19,6 +19,11 @@ export const fieldNames = [
   "client_address",
   "sender",
   "recipient",
+] as const;
+
+/** Every field that a line may have, in the order of a decision's; none may be made up by a value. */
+export const fieldNames = [
+  ...postgreyFieldNames,
   "entry",
   "suspicion",
   "id",

@@ -5,13 +5,13 @@ import type { Destination } from "./queue.ts";
 
 export const newline = 0x0a;
 
-/** `line` and a line break; stamped, with the time and our name in front, as in mail.log. */
-export function framer(stamped: boolean): Destination["frame"] {
-  if (!stamped) return (line) => `${line}\n`;
+/** `line` and a line break; with a name, that and the time in front, as in mail.log. */
+export function framer(ident: string | undefined): Destination["frame"] {
+  if (ident === undefined) return (line) => `${line}\n`;
   let second = NaN, stamp = "";
   return (line, _level, at) => {
     const now = Math.floor(at.getTime() / 1000);
-    if (now !== second) stamp = `${timestamp(at)} greylist[${process.pid}]: `;
+    if (now !== second) stamp = `${timestamp(at)} ${ident}[${process.pid}]: `;
     second = now;
     return `${stamp}${line}\n`;
   };

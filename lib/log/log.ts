@@ -7,6 +7,7 @@
 import { traceOf } from "../error.ts";
 import { escapeForLog, escapeText, escapeWord, type FieldName } from "./escape.ts";
 import type { Level } from "./queue.ts";
+import type { Client } from "../identity/client.ts";
 import { type NotAsked, type Reason, reasonInWords } from "./reasons.ts";
 import type { PolicyRequest } from "../protocol/codec.ts";
 import type { ListsObserver } from "../dns/lists.ts";
@@ -24,6 +25,8 @@ export interface DecisionRecord {
   readonly entry?: string | undefined;
   /** Why its client is suspicious, when only such clients wait. */
   readonly suspicion?: string | undefined;
+  /** Who the client was taken for, when that was asked. */
+  readonly client?: Client | undefined;
   /** What identifies the triplet, when the store was asked, and which store that is. */
   readonly id?: string;
   readonly store?: string;
@@ -66,7 +69,10 @@ export interface Log extends StoreObserver, DnsObserver, ListsObserver {
   internalError(error: unknown): void;
 }
 
-export type Fields = Readonly<Partial<Record<FieldName, string | number>>>;
+/** What a line in JSON says of a client beyond what a line of text does. */
+type ClientField = "identity" | "client_kind" | "client_is_generic" | "client_why";
+
+export type Fields = Readonly<Partial<Record<FieldName | ClientField, string | number | boolean>>>;
 
 /** States in which Postfix has no mail to ask about. */
 const mailless: readonly string[] = ["VRFY", "ETRN"];
@@ -82,15 +88,27 @@ export interface LogOptions {
   readonly isWritten: (level: Level) => boolean;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
+  /** Whether a decision says who the client was taken for. */
+  readonly withClient: boolean;
 }
 
 /** The log whose lines `emit` takes. */
-export function createLog(emit: Emit, { isWritten, now }: LogOptions): Log {
+export function createLog(emit: Emit, { isWritten, now, withClient }: LogOptions): Log {
   /** For each reason: when it was told, and how often it was not since then. */
   const notAsked = new Map<NotAsked, { readonly at: number; omitted: number }>();
   return {
     decision(record) {
-      if (isWritten("info")) emit("info", "", decisionFields(record));
+      if (!isWritten("info")) return;
+      const fields = decisionFields(record);
+      const { client } = record;
+      emit(
+        "info",
+        "",
+        client === undefined || !withClient ? fields : {
+          ...fields,
+          ...clientFields(client),
+        },
+      );
     },
     notAsked(reason, request) {
       const told = notAsked.get(reason);
@@ -177,6 +195,15 @@ function decisionFields(record: DecisionRecord): Fields {
   if (store !== undefined) fields.store = store;
   if (problem !== undefined) fields.problem = escapeText(problem);
   return fields;
+}
+
+function clientFields({ identity, kind, isGeneric, reason }: Client): Fields {
+  return {
+    identity: escapeForLog(identity),
+    client_kind: kind,
+    client_is_generic: isGeneric,
+    client_why: escapeText(reason),
+  };
 }
 
 /** postgrey's fields behind the reason, empty ones left out. */

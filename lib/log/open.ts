@@ -1,13 +1,15 @@
 /**
  * The process's log: levels and JSON (LogTape's), and a queue in front of the destination.
  *
- * A line of text is `message: name=value, name=value`; as JSON the fields are members.
+ * A line of text is `message: name=value, name=value`; as JSON the fields are members. In postgrey's format a
+ * decision has postgrey's fields only, because readers of its log take all behind `recipient=` for the recipient.
  */
 import { configureSync, getJsonLinesFormatter, getLogger, type LogRecord } from "@logtape/logtape";
+import { postgreyFieldNames } from "./escape.ts";
 import { createLog, type Fields, type Log } from "./log.ts";
 import { type Destination, type Level, LineQueue } from "./queue.ts";
 
-export type LogFormat = "text" | "json";
+export type LogFormat = "text" | "json" | "postgrey";
 
 const category = ["greylist"];
 
@@ -40,12 +42,12 @@ export function openLog(
   if (destination === undefined) {
     const nothing = () => Promise.resolve();
     return {
-      log: createLog(() => {}, { isWritten: () => false, now }),
+      log: createLog(() => {}, { isWritten: () => false, now, withClient: false }),
       flush: nothing,
       close: nothing,
     };
   }
-  const format = options.format === "json" ? jsonLine : textLine;
+  const format = formatters[options.format];
   const queue = new LineQueue(destination, {
     lossLine: (lines) => format(recordOf("warning", "log lines were lost", { lines })),
     onFailure: options.onFailure ?? (() => {}),
@@ -72,7 +74,7 @@ export function openLog(
   };
   const flush = (milliseconds: number) => queue.flush(milliseconds);
   return {
-    log: createLog(emit, { isWritten, now }),
+    log: createLog(emit, { isWritten, now, withClient: options.format === "json" }),
     flush,
     close: (milliseconds) => flush(milliseconds).then(() => destination.close()),
   };
@@ -92,8 +94,19 @@ function textLine({ rawMessage, properties }: LogRecord): string {
   return text === "" ? fields : fields === "" ? text : `${text}: ${fields}`;
 }
 
+function postgreyLine(record: LogRecord): string {
+  if (record.rawMessage !== "") return textLine(record);
+  const properties: Record<string, unknown> = {};
+  for (const name of postgreyFieldNames) {
+    if (name in record.properties) properties[name] = record.properties[name];
+  }
+  return textLine({ ...record, properties });
+}
+
 const formatJson = getJsonLinesFormatter({ message: "template", properties: "flatten" });
 
 function jsonLine(record: LogRecord): string {
   return formatJson(record).trimEnd();
 }
+
+const formatters = { text: textLine, json: jsonLine, postgrey: postgreyLine } as const;

@@ -73,6 +73,23 @@ test("syslog gets datagrams: facility mail, greylist[pid], postgrey's fields in 
   assert.ok(messages.at(-1)?.replace(head, "").startsWith(asPostgrey), messages.at(-1));
 });
 
+test("a reader of postgrey's log finds its name and its fields in syslog and in files", async (t) => {
+  const syslog = await startSyslog(t), file = path.join(tempDir(t), "file");
+  for (const target of [`syslog:${syslog.path}`, `file:${file}`]) {
+    if (underBun && target !== `file:${file}`) continue;
+    const format = ["--log-ident", "postgrey", "--log-format", "postgrey"];
+    const { running, client } = await daemonLogging(t, target, format);
+    await client.ask(everyField);
+    assert.equal(await running.stop(), 0);
+    const received = () => target === `file:${file}` ? read(file) : syslog.received();
+    await waitFor("the last line", () => /\]: stopped/.test(received()));
+    const line = `postgrey[${running.pid}]: ${asPostgrey}`;
+    const behind = received().slice(received().indexOf(line) + line.length);
+    assert.ok(received().includes(line), received());
+    assert.match(behind, /^(?:\n|<)/);
+  }
+});
+
 test("in spawn mode, too, and the last line before the exit is there", async (t) => {
   const syslog = await startSyslog(t);
   const file = path.join(tempDir(t), "file");

@@ -7,7 +7,7 @@ import { serveSpawn } from "../../lib/server/spawn.ts";
 const path = process.argv[2] ?? "";
 const destination = await openDestination(
   { kind: "file", path },
-  { json: false, journalStream: undefined },
+  { json: false, ident: "greylist", journalStream: undefined },
 );
 const now = () => performance.now();
 const { log, flush } = openLog(destination, { threshold: "info", format: "text", now });

@@ -8,10 +8,11 @@ import test from "node:test";
 import { openDestination } from "../../../lib/log/destinations.ts";
 import { fileDestination } from "../../../lib/log/file.ts";
 import { framer, timestamp } from "../../../lib/log/lines.ts";
-import { openLog } from "../../../lib/log/open.ts";
+import { type LogFormat, openLog } from "../../../lib/log/open.ts";
 import type { Destination, Level } from "../../../lib/log/queue.ts";
 import { datagram, syslogDestination, syslogMessage } from "../../../lib/log/syslog.ts";
 import { parseLogTarget } from "../../../lib/log/target.ts";
+import { identifyClient } from "../../../lib/identity/client.ts";
 import type { PolicyRequest } from "../../../lib/protocol/codec.ts";
 import { keptLog } from "../../support/log.ts";
 import { atEnd, type Cleanup, tempDir } from "../../support/process.ts";
@@ -23,7 +24,7 @@ const mounting = { skip: canMount ? false : "a small file system needs CAP_SYS_A
 const say = (destination: Destination, line: string, level: Level = "info") =>
   destination.write([destination.frame(line, level, new Date())]);
 
-function open(options: { threshold?: Level; format?: "text" | "json" } = {}) {
+function open(options: { threshold?: Level; format?: LogFormat } = {}) {
   const kept = keptLog((line, level) => `${level} ${line}`), clock = { now: 0 };
   const { log, flush } = openLog(kept.destination, {
     threshold: "info",
@@ -221,6 +222,51 @@ test("as JSON a line is an object with the fields as members", async () => {
   assert.equal(second.level, "ERROR");
 });
 
+test("as JSON a decision also says who the client was taken for, and why", async () => {
+  const client = identifyClient("mx1.example.org", "192.0.2.1");
+  const record = { action: "greylist", reason: { kind: "new" }, request: mail(), client } as const;
+  const { log, flushed } = open({ format: "json" });
+  log.decision(record);
+  const { identity, client_kind, client_is_generic, client_why } = JSON.parse(
+    String((await flushed())[0]).replace(/^info /, ""),
+  );
+  assert.deepEqual(
+    { identity, client_kind, client_is_generic, client_why },
+    {
+      identity: client?.identity,
+      client_kind: client?.kind,
+      client_is_generic: false,
+      client_why: client?.reason,
+    },
+  );
+  const text = open();
+  text.log.decision(record);
+  assert.match(String((await text.flushed())[0]), /recipient=bob@example.com$/);
+});
+
+test("in postgrey's format a decision ends with its recipient, and all else reads as in text", async () => {
+  const { log, flushed } = open({ format: "postgrey" });
+  log.decision({
+    action: "pass",
+    reason: { kind: "triplet found" },
+    delaySeconds: 301,
+    request: mail(),
+    entry: "/list:1",
+    suspicion: "generic name",
+    id: "6789abcdef",
+    store: "memory",
+    problem: "none",
+  });
+  log.clientEarnedWhitelist(mail());
+  log.unreadableEntry("gl1:x");
+  assert.deepEqual(await flushed(), [
+    "info action=pass, reason=triplet found, delay=301, client_name=mx.example.org, " +
+    "client_address=192.0.2.1, sender=alice@example.org, recipient=bob@example.com",
+    "info whitelisted: mx.example.org[192.0.2.1]",
+    "warning forgot an entry that could not be read: key=gl1:x",
+  ]);
+});
+
 test("why mail was not asked about is told once a minute for each reason, with what was left out", async () => {
   const { log, flushed, clock } = open();
   const told = async () =>
@@ -279,10 +325,10 @@ test("syslog where nobody listens, or where there are no such sockets, rejects",
 test("a file is appended to, stamped or not, and readable to its group at most", async (t) => {
   const file = path.join(tempDir(t), "log");
   fs.writeFileSync(file, "before\n");
-  const plain = fileDestination(file, framer(false), () => 0);
+  const plain = fileDestination(file, framer(undefined), () => 0);
   await say(plain, "line");
   plain.close();
-  const stamped = fileDestination(file, framer(true), () => 0);
+  const stamped = fileDestination(file, framer("greylist"), () => 0);
   await say(stamped, "caf\u00e9");
   stamped.close();
   assert.match(
@@ -290,7 +336,7 @@ test("a file is appended to, stamped or not, and readable to its group at most",
     new RegExp(`^before\\nline\\n\\S+ greylist\\[${process.pid}\\]: caf\u00e9\\n$`),
   );
   fs.rmSync(file);
-  const made = fileDestination(file, framer(false), () => 0);
+  const made = fileDestination(file, framer(undefined), () => 0);
   await say(made, "line");
   made.close();
   assert.equal(fs.statSync(file).mode & 0o137, 0);
@@ -299,7 +345,7 @@ test("a file is appended to, stamped or not, and readable to its group at most",
 test("a file is opened at the first line, and looked at anew once a second", async (t) => {
   const dir = tempDir(t), file = path.join(dir, "log"), old = path.join(dir, "log.1");
   let now = 0;
-  const destination = fileDestination(file, framer(false), () => now);
+  const destination = fileDestination(file, framer(undefined), () => now);
   assert.equal(fs.existsSync(file), false);
   await say(destination, "1");
   fs.renameSync(file, old);
@@ -319,7 +365,7 @@ test("a file is opened at the first line, and looked at anew once a second", asy
 
 test("a file that cannot be opened rejects, and is tried again with every line", async (t) => {
   const file = path.join(tempDir(t), "missing", "log");
-  const destination = fileDestination(file, framer(false), () => 0);
+  const destination = fileDestination(file, framer(undefined), () => 0);
   await assert.rejects(say(destination, "1"), { code: "ENOENT" });
   await assert.rejects(say(destination, "2"), { code: "ENOENT" });
   fs.mkdirSync(path.dirname(file));
@@ -331,7 +377,7 @@ test("a file that cannot be opened rejects, and is tried again with every line",
 test("what is no regular file any more is not opened when the log is looked at anew", async (t) => {
   const dir = tempDir(t), file = path.join(dir, "log");
   let now = 0;
-  const destination = fileDestination(file, framer(false), () => now);
+  const destination = fileDestination(file, framer(undefined), () => now);
   await say(destination, "1");
   for (const make of [["mkfifo", file], ["mkdir", file], ["ln", "-s", "/dev/null", file]]) {
     fs.rmSync(file, { recursive: true });
@@ -358,7 +404,7 @@ test("a full disk has whole lines only, and so it has with room again", mounting
     file = path.join(dir, "log"),
     ballast = path.join(dir, "ballast");
   fs.writeFileSync(ballast, "x".repeat(8192));
-  const destination = fileDestination(file, framer(false), () => 0);
+  const destination = fileDestination(file, framer(undefined), () => 0);
   const line = (n: number) => `${n}:${"x".repeat(997)}`;
   const frames = Array.from(
     { length: 30 },
@@ -380,7 +426,7 @@ test("half a line that cannot be taken back is not continued", mounting, async (
     file = path.join(dir, "log"),
     ballast = path.join(dir, "ballast");
   fs.writeFileSync(ballast, "x".repeat(12_288));
-  const destination = fileDestination(file, framer(false), () => 0);
+  const destination = fileDestination(file, framer(undefined), () => 0);
   await say(destination, "x".repeat(1000));
   // What is at the path is another file by now: the one that is open cannot be looked at.
   fs.renameSync(file, `${file}.1`);
@@ -397,8 +443,8 @@ test("a stamp is the time, our name, and the process", () => {
   const stamp = new RegExp(
     `^2026-01-31T12:00:00[+-]\\d\\d:\\d\\d greylist\\[${process.pid}\\]: line\\n$`,
   );
-  assert.match(framer(true)("line", "info", at), stamp);
-  assert.equal(framer(false)("line", "info", at), "line\n");
+  assert.match(framer("greylist")("line", "info", at), stamp);
+  assert.equal(framer(undefined)("line", "info", at), "line\n");
 });
 
 test("a time stamp is local time with its zone", () => {
@@ -420,7 +466,11 @@ test("a log setting is a word, or a word and an absolute path", () => {
 });
 
 test("without a destination nothing is put into words", async () => {
-  const none = await openDestination({ kind: "none" }, { json: false, journalStream: undefined });
+  const none = await openDestination({ kind: "none" }, {
+    json: false,
+    ident: "greylist",
+    journalStream: undefined,
+  });
   assert.equal(none, undefined);
   const { log, close } = openLog(none, { threshold: "debug", format: "text", now: () => 0 });
   const request = { get: () => assert.fail("looked at"), [Symbol.iterator]: () => assert.fail() };
