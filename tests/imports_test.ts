@@ -43,6 +43,7 @@ const rooms = [
   "lib/server/",
   "lib/config/",
   "lib/moves/",
+  "lib/metrics/",
   "lib/greylist/",
   "lib/log/",
   "lib/stores/",
@@ -119,6 +120,9 @@ const pure = [
   "lib/log/reasons.ts",
   "lib/log/stamp.ts",
   "lib/log/target.ts",
+  "lib/metrics/counting_log.ts",
+  "lib/metrics/counts.ts",
+  "lib/metrics/table.ts",
   "lib/protocol/",
   "lib/recent.ts",
   "lib/report/ranking.ts",
@@ -199,7 +203,14 @@ test("a start loads no store, no pattern engine and nothing of DNS: who wants th
   load("lib/commands/serve.ts");
   assert.ok(loaded.has("lib/greylist/decide.ts"));
   for (
-    const costly of ["memjs", "node:sqlite", "re2js", "dns-packet", "mailauth/lib/spf/index.js"]
+    const costly of [
+      "memjs",
+      "node:sqlite",
+      "re2js",
+      "dns-packet",
+      "mailauth/lib/spf/index.js",
+      "prom-client",
+    ]
   ) {
     assert.ok(importers(costly).length > 0, costly);
     assert.ok(!loaded.has(costly), costly);
@@ -212,6 +223,7 @@ test("one module names each thing that is to be named once", () => {
   assert.deepEqual(importers(/^@noble/), ["lib/identity/hash.ts"]);
   assert.deepEqual(importers(/^mailauth/), ["lib/dns/spf.ts"]);
   assert.deepEqual(importers("memjs"), ["lib/stores/memcached_connection.ts"]);
+  assert.deepEqual(importers("prom-client"), ["lib/metrics/pages.ts"]);
   assert.deepEqual(importers("re2js"), ["lib/lists/regex.ts"]);
   assert.deepEqual(importers("node:sqlite"), [
     "lib/stores/sqlite_file.ts",

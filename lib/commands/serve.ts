@@ -40,7 +40,8 @@ export async function serve({ line, env, exit }: Given): Promise<number> {
   const tellStarter = setup.config.log.kind === "stderr" || standardErrorIsPostfix()
     ? () => {}
     : tell;
-  const { log, close } = await openLogOf(setup.config, env["JOURNAL_STREAM"], tellStarter);
+  const openLog = await openLogOf(setup.config, env["JOURNAL_STREAM"], tellStarter);
+  const { log } = openLog;
   // What reaches these is a bug. In spawn mode the exit status is 0 all the same: Postfix asks again, and
   // would only log a warning of its own about another one.
   let isCrashed = false;
@@ -50,7 +51,7 @@ export async function serve({ line, env, exit }: Given): Promise<number> {
     if (isCrashed) return end();
     isCrashed = true;
     log.internalError(error);
-    void close(flushMilliseconds).then(end);
+    void openLog.close(flushMilliseconds).then(end);
   };
   process.on("uncaughtException", crashed);
   process.on("unhandledRejection", crashed);
@@ -60,14 +61,14 @@ export async function serve({ line, env, exit }: Given): Promise<number> {
   }
   let status = 0;
   try {
-    await serveMode(setup, log, { everything, lists: (config) => readLists(config, files) });
+    await serveMode(setup, openLog, { everything, lists: (config) => readLists(config, files) });
   } catch (error) {
     const problem = messageOf(error);
     log.configurationProblem(problem);
     tellStarter([problem]);
     status = 1;
   }
-  await close(flushMilliseconds);
+  await openLog.close(flushMilliseconds);
   return status;
 }
 
@@ -89,13 +90,18 @@ async function openLogOf(
 }
 
 /** Serves in the mode that is set. Rejects when it cannot start, and when it cannot go on. */
-async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void> {
+async function serveMode(setup: Setup, openLog: OpenLog, reading: Reading): Promise<void> {
   const { config } = setup;
+  const watching = config.mode === "spawn" || config.metrics === undefined
+    ? undefined
+    : await watch(config.metrics, openLog);
+  const log = watching?.log ?? openLog.log;
   // Before anything is opened, so that a signal finds what it is to end.
   const signals = config.mode === "daemon" ? listenToSignals() : undefined;
-  const store = await open(setup, log);
+  const opened = await open(setup, log);
+  const store = watching?.counted(opened) ?? opened;
   const learning = new Learning(store, log);
-  const dns = new DnsSource(log);
+  const dns = new DnsSource(log, watching?.exchanged);
   const parts = { store, log, now, instances: new Instances(), learning };
   const policyFor = async (setup: Setup) =>
     createPolicy(policyOptions(setup), { ...parts, dns: await dns.for(setup.config) });
@@ -106,6 +112,7 @@ async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void
     maxRequestSize: config.maxRequestSize,
     idleTimeoutMilliseconds: config.idleTimeout * 1000,
     now: () => performance.now(),
+    answered: watching?.answered,
   };
   try {
     if (signals === undefined) {
@@ -120,7 +127,7 @@ async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void
       listen: config.listen,
       maxConnections: config.maxConnections,
       // Those that a reload turns on find room where connections leave some.
-      otherSockets: asksDns(config) ? mostInFlight : 0,
+      otherSockets: (asksDns(config) ? mostInFlight : 0) + (watching?.sockets ?? 0),
     });
     const { reloadOnDemand } = await import("../server/reload.ts");
     const stopReloading = reloadOnDemand(setup, log, reading, signals, async (next) => {
@@ -128,19 +135,27 @@ async function serveMode(setup: Setup, log: Log, reading: Reading): Promise<void
       if (address.kind === "memcached") store.moveTo?.(address.servers, storeCopies);
       policy = await policyFor(next);
     });
+    await watching?.serve({ daemon, store, asksDns: () => dns.isOpen });
     log.listening(daemon.endpoints.map(formatEndpoint), store.name, trialHint(config, daemon));
     const reason = await Promise.race([signals.stop, daemon.lost]);
     if (typeof reason === "string") log.stopping(reason);
     stopReloading();
+    watching?.stopping();
     const end = performance.now() + shutdownMilliseconds;
     await daemon.shutdown(shutdownMilliseconds);
     await learning.settled(Math.max(learningMilliseconds, end - performance.now()));
     if (typeof reason !== "string") throw reason;
     log.stopped();
   } finally {
+    watching?.close();
     dns.close();
     await store.close();
   }
+}
+
+/** What counts and serves metrics. Only who wants them loads it. */
+async function watch(endpoint: NonNullable<Config["metrics"]>, openLog: OpenLog) {
+  return new (await import("./watching.ts")).Watching(endpoint, openLog);
 }
 
 /** The time, in UNIX seconds. */

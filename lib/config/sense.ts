@@ -81,6 +81,12 @@ export function doubts(config: Config, raw: RawSettings): string[] {
         `each entry is kept on all of them`,
     );
   }
+  if (config.metrics !== undefined && config.mode === "spawn") {
+    warnings.push(
+      `${set("metrics")} counts only with mode = daemon: ` +
+        `a process of spawn mode lives no longer than its smtpd`,
+    );
+  }
   if (
     asksDns(config) && storeTimeout < postfixWaitsSeconds &&
     storeTimeout + dnsTimeout >= postfixWaitsSeconds

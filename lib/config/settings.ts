@@ -15,7 +15,7 @@ import { parseLogTarget, syslogPath } from "../log/target.ts";
 import { deferralTemplate, headerTemplate, macroHelp } from "../protocol/reply.ts";
 import { memoryEntries, parseStoreAddress, type StoreAddress } from "../stores/address.ts";
 import { parseDuration, parseInteger, parseSize } from "./units.ts";
-import { parseEndpoint } from "../endpoint.ts";
+import { type Endpoint, parseEndpoint } from "../endpoint.ts";
 
 /** What every row has. */
 export interface Setting {
@@ -103,6 +103,13 @@ function delimiters(text: string): string {
   // An @ ends the local part, in which alone they are looked for.
   if (/^[!-?A-~]*$/.test(text)) return text;
   throw new RangeError(`want printable ASCII characters without @ and blanks, got "${text}"`);
+}
+
+function metricsEndpoint(text: string): Extract<Endpoint, { kind: "inet" }> | undefined {
+  if (text === "none") return undefined;
+  const endpoint = text.startsWith("unix:") ? undefined : parseEndpoint(text);
+  if (endpoint?.kind === "inet") return endpoint;
+  throw new RangeError(`want inet:host:port or none, got "${text}"`);
 }
 
 function logIdent(text: string): string {
@@ -490,6 +497,15 @@ export const settings = {
     placeholder: "NAME",
     help:
       "our name in syslog and in front of lines in files; what reads postgrey's log wants postgrey",
+  },
+  metrics: {
+    begins: "watching it",
+    takes: "one",
+    parse: metricsEndpoint,
+    fallback: "none",
+    placeholder: "ENDPOINT",
+    help:
+      "where the daemon serves /metrics for Prometheus and /healthz: inet:127.0.0.1:9323; or none",
   },
   "max-connections": {
     begins: "limits",

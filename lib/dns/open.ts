@@ -5,7 +5,7 @@
 import * as fs from "node:fs";
 import { DnsLists, type ListsObserver } from "./lists.ts";
 import { type NameServer, readResolvConf } from "./name_server.ts";
-import { type DnsObserver, Resolver } from "./resolver.ts";
+import { type DnsObserver, type Exchanged, Resolver } from "./resolver.ts";
 import type { JudgeSpf } from "./spf.ts";
 
 export interface DnsSettings {
@@ -26,10 +26,11 @@ export interface Dns {
 export async function openDns(
   { servers, timeoutMs, spf }: DnsSettings,
   observer: DnsObserver & ListsObserver,
+  exchanged?: Exchanged,
 ): Promise<Dns> {
   const named = servers.length > 0 ? () => servers : systemServers();
   return {
-    resolver: new Resolver({ servers: named, timeoutMs, observer }),
+    resolver: new Resolver({ servers: named, timeoutMs, observer, exchanged }),
     lists: new DnsLists(observer, () => performance.now() / 1000),
     judgeSpf: spf ? await (await import("./spf.ts")).loadSpf() : undefined,
   };

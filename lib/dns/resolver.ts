@@ -45,7 +45,11 @@ export interface ResolverOptions {
   /** The setting `dns-timeout`. */
   readonly timeoutMs: number;
   readonly observer: DnsObserver;
+  /** Told of each question to name servers how long it took, and whether there was an answer. */
+  readonly exchanged?: Exchanged | undefined;
 }
+
+export type Exchanged = (milliseconds: number, isAnswered: boolean) => void;
 
 const mostInFlightForDomain = 8;
 const mostWaiting = 1000;
@@ -184,10 +188,12 @@ export class Resolver {
   }
 
   async #send(question: Question): Promise<Reply | undefined> {
+    const { exchanged } = this.options, began = performance.now();
     const asked = exchange(question, this.options.servers(), this.options.timeoutMs);
     this.#exchanges.add(asked);
     const reply = await asked.reply;
     this.#exchanges.delete(asked);
+    if (!this.#closed) exchanged?.(performance.now() - began, reply !== undefined);
     if (reply !== undefined) this.#answered();
     return reply;
   }

@@ -16,6 +16,36 @@
  *   one mail one wait.
  */
 
+export const recordKinds = [
+  "sender",
+  "waiting",
+  "passed",
+  "client",
+  "domain",
+  "correspondent",
+] as const;
+
+/** What a record is of; of a triplet, whether it waits or has passed. */
+export type RecordKind = (typeof recordKinds)[number];
+
+/** By the first letter; for counting only: it is not looked whether the rest is as it should be. */
+export function kindOfRecord(text: string): RecordKind | undefined {
+  switch (text[0]) {
+    case "s":
+      return "sender";
+    case "t":
+      return text[3] === "p" ? "passed" : "waiting";
+    case "c":
+      return "client";
+    case "d":
+      return "domain";
+    case "w":
+      return "correspondent";
+    default:
+      return undefined;
+  }
+}
+
 /** A sender that has passed. */
 export interface SenderRecord {
   /** The first attempt of the mail that earned it. */

@@ -53,6 +53,9 @@ export interface Log extends StoreObserver, DnsObserver, ListsObserver {
   restartWanted(settings: readonly string[]): void;
   /** @param hint what to try next, if there is something */
   listening(endpoints: readonly string[], store: string, hint?: string): void;
+  metricsAt(endpoint: string): void;
+  /** Mail is answered all the same. */
+  noMetrics(endpoint: string, why: string): void;
   stopping(signal: string): void;
   stopped(): void;
   /** The peer broke the protocol; its connection is closed without a reply. */
@@ -147,6 +150,9 @@ export function createLog(emit: Emit, { isWritten, now, withClient }: LogOptions
       const where = `listening on ${endpoints.join(", ")}, with the state in ${store}`;
       emit("info", hint === undefined ? where : `${where}; ${hint}`, {});
     },
+    metricsAt: (endpoint) => emit("info", `metrics are at ${endpoint}`, {}),
+    noMetrics: (endpoint, why) =>
+      emit("error", `Cannot serve metrics on ${endpoint}: ${escapeText(why)}`, {}),
     stopping: (signal) => emit("info", `${signal}: finishing what is in flight`, {}),
     stopped: () => emit("info", "stopped", {}),
     protocolError: (peer, problem) => emit("warning", `closed ${peer}: ${escapeText(problem)}`, {}),

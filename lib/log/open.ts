@@ -16,6 +16,8 @@ const category = ["greylist"];
 /** An open log. */
 export interface OpenLog {
   readonly log: Log;
+  /** How many lines could not be written so far. */
+  readonly linesLost: number;
   /** Settles when all that was said has been written, or after `milliseconds`. */
   flush(milliseconds: number): Promise<void>;
   /** The same; then closes the destination. */
@@ -43,6 +45,7 @@ export function openLog(
     const nothing = () => Promise.resolve();
     return {
       log: createLog(() => {}, { isWritten: () => false, now, withClient: false }),
+      linesLost: 0,
       flush: nothing,
       close: nothing,
     };
@@ -75,6 +78,9 @@ export function openLog(
   const flush = (milliseconds: number) => queue.flush(milliseconds);
   return {
     log: createLog(emit, { isWritten, now, withClient: options.format === "json" }),
+    get linesLost() {
+      return queue.lostInAll;
+    },
     flush,
     close: (milliseconds) => flush(milliseconds).then(() => destination.close()),
   };

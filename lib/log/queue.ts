@@ -48,7 +48,7 @@ export class LineQueue {
   #waiting: string[] = [];
   #characters = 0;
   #lost = 0;
-  #everLost = false;
+  #lostInAll = 0;
   #lossToldAt = -Infinity;
   #lossTimer: ReturnType<typeof setTimeout> | undefined;
   #pause = firstPause;
@@ -63,6 +63,11 @@ export class LineQueue {
   constructor(destination: Destination, options: QueueOptions) {
     this.#destination = destination;
     this.#options = options;
+  }
+
+  /** Lines that were lost since it was opened, told or not. */
+  get lostInAll(): number {
+    return this.#lostInAll;
   }
 
   /** Has a line written soon, or counts it as lost. */
@@ -128,10 +133,10 @@ export class LineQueue {
   }
 
   #lose(lines: number, why: string): void {
+    const isFirst = this.#lostInAll === 0;
     this.#lost += lines;
-    if (this.#everLost) return;
-    this.#everLost = true;
-    this.#options.onFailure(why);
+    this.#lostInAll += lines;
+    if (isFirst) this.#options.onFailure(why);
   }
 
   /** Past the others: the queue may be full, and its first line is the next to be written. */

@@ -31,6 +31,8 @@ export interface ConnectionOptions {
   readonly maxRequestSize: number;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
+  /** Told how long each answer has taken. */
+  readonly answered?: ((milliseconds: number) => void) | undefined;
 }
 
 /**
@@ -129,6 +131,7 @@ export class Connection {
         const action = await this.#options.policy().answer(request);
         this.#deciding = false;
         this.#lastProgress = this.#options.now();
+        this.#options.answered?.(this.#lastProgress - began);
         if (this.#state === "closed") return;
         const sending = this.#peer.send(encodeAction(action));
         if (sending !== undefined) {

@@ -29,6 +29,8 @@ export interface DaemonOptions extends ConnectionOptions {
 export interface Daemon {
   /** Where it listens, with the ports that were really taken. */
   readonly endpoints: readonly Endpoint[];
+  /** How many connections are open. */
+  readonly connections: number;
   /** Settles, with the reason, when connections cannot be accepted any more. */
   readonly lost: Promise<Error>;
   /** Accepts nothing more, lets what has arrived be answered, for at most `milliseconds`. */
@@ -62,7 +64,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   watch.start(listeners);
   const sweep = setInterval(closeIdle, Math.min(options.idleTimeoutMilliseconds, 1000));
 
-  return { endpoints, lost: lost.promise, shutdown };
+  return {
+    endpoints,
+    get connections() {
+      return live.size;
+    },
+    lost: lost.promise,
+    shutdown,
+  };
 
   function accept(socket: net.Socket): void {
     if (live.size >= maxConnections + watch.probes && !makeRoom()) {

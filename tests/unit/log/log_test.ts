@@ -128,6 +128,7 @@ test("every event has its level, and the threshold leaves out what is below", as
     log.listening(["inet:127.0.0.1:10023", "unix:/x"], "memory");
     log.stopping("SIGTERM");
     log.stopped();
+    log.metricsAt("inet:127.0.0.1:9323");
     log.connectionError("127.0.0.1:1", "reset");
     log.up("memcached:127.0.0.1:1", 1.6);
     log.reloaded("configuration");
@@ -143,6 +144,7 @@ test("every event has its level, and the threshold leaves out what is below", as
     log.down("memcached:127.0.0.1:1", "refused");
     log.restartWanted(["listen", "mode"]);
     log.acceptError("inet:127.0.0.1:1", "EMFILE");
+    log.noMetrics("inet:127.0.0.1:1", "EADDRINUSE");
     log.configurationProblem("a: want b");
     log.reloadRefused(["c: want d"]);
     log.internalError("thrown");
@@ -157,6 +159,7 @@ test("every event has its level, and the threshold leaves out what is below", as
     ["info", "listening on inet:127.0.0.1:10023, unix:/x, with the state in memory"],
     ["info", "SIGTERM: finishing what is in flight"],
     ["info", "stopped"],
+    ["info", "metrics are at inet:127.0.0.1:9323"],
     ["info", "lost 127.0.0.1:1: reset"],
     ["info", "store memcached:127.0.0.1:1 is usable again after 2 s"],
     ["info", "took the new configuration"],
@@ -175,6 +178,7 @@ test("every event has its level, and the threshold leaves out what is below", as
     ["warning", "store memcached:127.0.0.1:1 is not usable: refused"],
     ["warning", "only a restart changes listen, mode"],
     ["error", "Cannot accept on inet:127.0.0.1:1: EMFILE"],
+    ["error", "Cannot serve metrics on inet:127.0.0.1:1: EADDRINUSE"],
     ["error", "a: want b"],
     ["error", "c: want d"],
     ["error", "what was read before stays in force"],
