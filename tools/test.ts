@@ -27,6 +27,11 @@ const needed = [
 
 /** The same for tests that are not run without being asked for. */
 const neededToo: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  "tests/monitoring": [
+    ["prometheus", "prometheus"],
+    ["logwatch", "logwatch"],
+    ["pflogsumm", "pflogsumm"],
+  ],
   "tests/report": [["chromium", "chromium"]],
 };
 
@@ -41,6 +46,7 @@ const byRequest = [
   "faults",
   "flood",
   "model",
+  "monitoring",
   "old_and_new",
   "outcome",
   "report",

@@ -25,6 +25,8 @@ export interface Postgrey {
   /** `unix:/path` */
   readonly endpoint: string;
   readonly pid: number;
+  /** Where its database is. */
+  readonly folder: string;
   /** Its answer to a request at this time, without `action=`; undefined when it closes instead. */
   ask(attributes: ReadonlyMap<string, string>, now: number): Promise<string | undefined>;
   /** What it has logged so far. It logs before it answers, but a line may arrive a little later. */
@@ -64,6 +66,7 @@ export async function startPostgrey(t: Cleanup, options: PostgreyOptions = {}): 
   return {
     endpoint: `unix:${socket}`,
     pid: running.pid,
+    folder: dir,
     ask: (attributes, now) => ask(socket, attributes, now),
     lines: () => running.stderr().split("\n").slice(0, -1),
     stop: () => stopNetServer(running, socket),
