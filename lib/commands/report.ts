@@ -6,6 +6,7 @@
  */
 import * as fs from "node:fs";
 import process from "node:process";
+import { messageOf } from "../error.ts";
 import { parseDuration } from "../config/units.ts";
 import { settings } from "../config/settings.ts";
 import type { LineEvent } from "../log/line.ts";
@@ -60,7 +61,7 @@ function readOptions({ options, settings: given, problems: others }: Given["line
     try {
       return text === undefined ? undefined : reader(text);
     } catch (error) {
-      problems.push(`--${name}: ${error instanceof Error ? error.message : String(error)}`);
+      problems.push(`--${name}: ${messageOf(error)}`);
       return undefined;
     }
   };

@@ -1,5 +1,6 @@
 /** A serving program's metrics: what counts, and the port where that can be read. Loaded only where it is asked for. */
 import process from "node:process";
+import { messageOf } from "../error.ts";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import type { Exchanged } from "../dns/resolver.ts";
 import type { Log } from "../log/log.ts";
@@ -70,7 +71,7 @@ export class Watching {
     } catch (error) {
       log.noMetrics(
         formatEndpoint(endpoint),
-        error instanceof Error ? error.message : String(error),
+        messageOf(error),
       );
     }
   }

@@ -15,6 +15,7 @@
  *   as that is hexadecimal) cannot be known again.
  */
 import { isIP } from "node:net";
+import { messageOf } from "../error.ts";
 import { files } from "../files.ts";
 import { type SubjectOptions, subjectsWith } from "../identity/subject.ts";
 import type { Times } from "../greylist/merge.ts";
@@ -75,7 +76,7 @@ export async function* sqlgreySource(file: string, options: SqlgreyOptions): Sou
       }
     }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new SourceError(`${why}; want the SQLite file of sqlgrey`);
   } finally {
     rows?.close();

@@ -5,6 +5,7 @@
  * Within a log, time may go back a little, as when several hosts write to it or a clock is set; its lines stay in their
  * order.
  */
+import { messageOf } from "../error.ts";
 import { type LineEvent, readLine } from "../log/line.ts";
 import { timeOf } from "../log/stamp.ts";
 import { type TextLines, textLines } from "./text_lines.ts";
@@ -136,7 +137,7 @@ class Reader {
       progress.lines += this.#lines.length;
       return !done;
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       progress.problems.push(`${this.#source.name}: ${why}`);
       return false;
     } finally {

@@ -65,7 +65,7 @@ async function written(
 }
 
 const at = new Date(2026, 10, 6, 9, 8, 7);
-const stamped = framer(true), bare = framer(false);
+const stamped = framer("greylist"), bare = framer(undefined);
 const syslog: Frame = (line, level) => syslogMessage(line, level, "greylist", 12, at);
 const collected: Frame = (line, level) =>
   syslog(line, level).replace(/^<\d+>(.{15}) /, "$1 mail.example ");
