@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import * as fs from "node:fs";
 import { read } from "../descriptor.ts";
+import { messageOf } from "../error.ts";
 import { SourceError } from "./finding.ts";
 
 /** An envelope address has 256 bytes at most (RFC 5321 4.5.3.1.3); two, and each byte as `\xx`, are far below. */
@@ -39,7 +40,7 @@ export async function* linesOf(name: string): AsyncGenerator<readonly (string | 
       yield lines;
     }
   } catch (error) {
-    throw new SourceError(`cannot read it: ${messageOf(error)}`);
+    throw new SourceError(`cannot read it: ${refusalOf(error)}`);
   } finally {
     if (fd !== 0) fs.closeSync(fd);
   }
@@ -52,13 +53,13 @@ function opened(name: string): number {
     if (fs.statSync(name).isDirectory()) throw new Error("it is a folder");
     return fs.openSync(name, "r");
   } catch (error) {
-    throw new SourceError(`cannot read it: ${messageOf(error)}`, true);
+    throw new SourceError(`cannot read it: ${refusalOf(error)}`, true);
   }
 }
 
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+function refusalOf(error: unknown): string {
   // Deno's word for what only --allow-all would open: /dev/stdin, and most of /proc.
-  if (error.name !== "NotCapable") return error.message;
+  const isDenied = error instanceof Error && error.name === "NotCapable";
+  if (!isDenied) return messageOf(error);
   return "this program has no right to that; want a file, or - for standard input";
 }
