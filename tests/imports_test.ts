@@ -244,5 +244,5 @@ test("no module is longer than 300 lines, but the table of settings and what is 
   const long = [...graph.keys()].filter((path) =>
     readFileSync(new URL(path, root), "utf8").split("\n").length > 301
   );
-  assert.deepEqual(long, ["lib/config/settings.ts", "lib/identity/public_suffix_table.ts"]);
+  assert.deepEqual(long.sort(), ["lib/config/settings.ts", "lib/identity/public_suffix_table.ts"]);
 });
