@@ -46,7 +46,7 @@ import {
   counts,
   domainIsTrusted,
   isAhead,
-  usedAt,
+  usedAgain,
   wantsRenewal,
   wholeSeconds,
 } from "./trust.ts";
@@ -133,7 +133,7 @@ function trustIn(
     return { reason: "sender AWL", renewal: renewed("sender", senders, now, rules) };
   }
   if (domainIsTrusted(domain, now, rules)) {
-    const record = { ...domain, ...usedAt(now, rules.maxAgeSeconds) };
+    const record = usedAgain(domain, now, rules.maxAgeSeconds);
     const renewal = wantsRenewal(domain.seen, now) ? [{ kind: "domain", record } as const] : [];
     return { reason: "domain AWL", renewal };
   }

@@ -17,6 +17,7 @@ import {
   afterSender,
   type ClientEvent,
   type TrustRules,
+  usedAgain,
   usedAt,
   wantsRenewal,
 } from "./trust.ts";
@@ -91,16 +92,16 @@ export function isVouched(triplet: TripletRecord | undefined, now: number, rules
 /** Writes down the use of records that let a mail pass; those found, and once an hour at most. */
 export function renewed<Kind extends "sender" | "triplet">(
   kind: Kind,
-  records: readonly ({ readonly first: number; readonly seen: number } | undefined)[],
+  records: readonly (SenderRecord | undefined)[],
   now: number,
   rules: Rules,
 ): Change[] {
   return records.flatMap((record, identity): Change[] => {
     if (record === undefined || !wantsRenewal(record.seen, now)) return [];
-    const { first } = record, use = usedAt(now, rules.maxAgeSeconds);
+    const used = usedAgain(record, now, rules.maxAgeSeconds);
     return kind === "sender"
-      ? [{ kind: "sender", identity, record: { first, ...use } }]
-      : [{ kind: "triplet", identity, record: { state: "passed", first, ...use } }];
+      ? [{ kind: "sender", identity, record: used }]
+      : [{ kind: "triplet", identity, record: { ...used, state: "passed" } }];
   });
 }
 

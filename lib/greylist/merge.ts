@@ -13,8 +13,10 @@ import type {
   DomainRecord,
   SenderRecord,
   TripletRecord,
+  Use,
 } from "./records.ts";
 import type { ReleaseClient, ReleaseTriplet } from "./release.ts";
+import { counts } from "./trust.ts";
 
 /** What is over depends on these. */
 export interface Times {
@@ -23,6 +25,9 @@ export interface Times {
   readonly retryWindowSeconds: number;
   readonly maxAgeSeconds: number;
 }
+
+/** What 0.1.0 keeps says nothing of its end. */
+type ReleaseUse = Pick<Use, "seen">;
 
 /** The record that several are together; `records` has one at least. */
 export type Merge<Kind> = (records: readonly Kind[], times: Times) => Kind;
@@ -37,8 +42,8 @@ function merging<Kind>(
   };
 }
 
-const isUsed = ({ seen, until = Infinity }: { seen: number; until?: number }, times: Times) =>
-  times.now <= until && times.now - seen <= times.maxAgeSeconds;
+const isUsed = (use: Use | ReleaseUse, { now, maxAgeSeconds }: Times) =>
+  counts({ until: Infinity, ...use }, now, maxAgeSeconds);
 
 const waitsOrIsUsed = (record: TripletRecord | ReleaseTriplet, times: Times) =>
   record.state === "passed"
@@ -77,8 +82,7 @@ export const mergeClients = merging<ClientRecord>(isUsed, (a, b) => {
     halved: a.halved,
   };
   const passes = Math.max(a.passes, b.passes);
-  const { seen, until } = later(a, b);
-  return { tried, returned, halved, passes, seen, until };
+  return { ...later(a, b), tried, returned, halved, passes };
 });
 
 export const mergeDomains = merging<DomainRecord>(isUsed, (a, b) => {

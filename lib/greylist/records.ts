@@ -3,14 +3,15 @@
  *
  * | record | of | form |
  * |---|---|---|
- * | sender (S) | a client's identity, a sender | `s1 FIRST SEEN UNTIL` |
- * | triplet (T) | a client's identity, a sender, a recipient | `t1 w FIRST UNTIL`, `t1 v FIRST UNTIL`, `t1 p FIRST SEEN UNTIL` |
- * | client (C) | a client's whole address | `c1 TRIED RETURNED HALVED PASSES SEEN UNTIL` |
+ * | sender (S) | a client's identity, a sender | `s1 FIRST SEEN UNTIL`, `s1 FIRST SEEN UNTIL a` |
+ * | triplet (T) | a client's identity, a sender, a recipient | `t1 w FIRST UNTIL`, `t1 v FIRST UNTIL`, `t1 p FIRST SEEN UNTIL`, `t1 a FIRST SEEN UNTIL` |
+ * | client (C) | a client's whole address | `c1 TRIED RETURNED HALVED PASSES SEEN UNTIL`, the same with ` a` |
  * | domain (D) | a scope, a sender's domain | `d1 SEEN UNTIL SENDER,SENDER…`, `d1 SEEN UNTIL passed` |
  * | correspondent (W) | an address outside, one of ours | `w1 SEEN UNTIL` |
  *
  * - Times are whole UNIX seconds. The number is the version of the form.
  * - A record says itself until when it is worth keeping, because a store may keep it longer than it was told.
+ * - The letter `a` says that somebody has allowed it (`greylist allow`): it counts until then, whatever max-age says.
  * - Nothing here is a list that grows: D holds as many senders as auto-whitelist-domains says, 20 at most.
  *   There is no compare-and-swap, so a list that many writers change loses updates; of D a lost one costs
  *   one mail one wait.
@@ -46,13 +47,19 @@ export function kindOfRecord(text: string): RecordKind | undefined {
   }
 }
 
-/** A sender that has passed. */
-export interface SenderRecord {
-  /** The first attempt of the mail that earned it. */
-  readonly first: number;
+/** When a record was used, and until when it counts. */
+export interface Use {
   /** When its use was last written down. */
   readonly seen: number;
   readonly until: number;
+  /** Nothing has earned it: it was allowed until then, and no use makes that later or earlier. */
+  readonly allowed?: true;
+}
+
+/** A sender that has passed. */
+export interface SenderRecord extends Use {
+  /** The first attempt of the mail that earned it. */
+  readonly first: number;
 }
 
 /** A triplet that waits, or, where no sender's record can be earned, has passed. */
@@ -64,23 +71,16 @@ export type TripletRecord =
     /** The sender's domain vouched for the client when it was written, and has one like it under its own name. */
     readonly vouched?: true;
   }
-  | {
-    readonly state: "passed";
-    readonly first: number;
-    readonly seen: number;
-    readonly until: number;
-  };
+  | ({ readonly state: "passed"; readonly first: number } & Use);
 
 /** How a client's mail behaves: how many first attempts, and how many of them came back. */
-export interface ClientRecord {
+export interface ClientRecord extends Use {
   readonly tried: number;
   readonly returned: number;
   /** When both were halved the last time. */
   readonly halved: number;
   /** How many of its mails have passed, counted hour by hour. */
   readonly passes: number;
-  readonly seen: number;
-  readonly until: number;
 }
 
 /** A domain whose senders are being counted (their hashes), or that has passed. */
@@ -97,42 +97,50 @@ export interface CorrespondentRecord {
   readonly until: number;
 }
 
-export function encodeSender({ first, seen, until }: SenderRecord): string {
-  return `s1 ${first} ${seen} ${until}`;
+export function encodeSender({ first, seen, until, allowed }: SenderRecord): string {
+  return `s1 ${first} ${seen} ${until}${allowed ? " a" : ""}`;
 }
 
 /** Undefined for what is no such record; so for all of these. */
 export function decodeSender(text: string): SenderRecord | undefined {
-  const [, first, seen, until] = /^s1 (\d{1,12}) (\d{1,12}) (\d{1,12}) *$/.exec(text) ?? [];
+  const [, first, seen, until, allowed] =
+    /^s1 (\d{1,12}) (\d{1,12}) (\d{1,12})( a)? *$/.exec(text) ?? [];
   if (until === undefined) return undefined;
-  return { first: Number(first), seen: Number(seen), until: Number(until) };
+  const record = { first: Number(first), seen: Number(seen), until: Number(until) };
+  return allowed === undefined ? record : { ...record, allowed: true };
 }
 
 export function encodeTriplet(record: TripletRecord): string {
   const { first, until } = record;
   return record.state === "waiting"
     ? `t1 ${record.vouched ? "v" : "w"} ${first} ${until}`
-    : `t1 p ${first} ${record.seen} ${until}`;
+    : `t1 ${record.allowed ? "a" : "p"} ${first} ${record.seen} ${until}`;
 }
 
 export function decodeTriplet(text: string): TripletRecord | undefined {
   const [, state, first, seen, until] =
-    /^t1 ([wvp]) (\d{1,12})( \d{1,12})? (\d{1,12}) *$/.exec(text) ?? [];
-  if (first === undefined || (state === "p") !== (seen !== undefined)) return undefined;
+    /^t1 ([wvpa]) (\d{1,12})( \d{1,12})? (\d{1,12}) *$/.exec(text) ?? [];
+  const hasPassed = state === "p" || state === "a";
+  if (first === undefined || hasPassed !== (seen !== undefined)) return undefined;
   const times = { first: Number(first), until: Number(until) };
   return seen === undefined
     ? { state: "waiting", ...times, ...(state === "v" ? { vouched: true } : {}) }
-    : { state: "passed", ...times, seen: Number(seen) };
+    : {
+      state: "passed",
+      ...times,
+      seen: Number(seen),
+      ...(state === "a" ? { allowed: true } : {}),
+    };
 }
 
 export function encodeClient(record: ClientRecord): string {
-  const { tried, returned, halved, passes, seen, until } = record;
-  return `c1 ${tried} ${returned} ${halved} ${passes} ${seen} ${until}`;
+  const { tried, returned, halved, passes, seen, until, allowed } = record;
+  return `c1 ${tried} ${returned} ${halved} ${passes} ${seen} ${until}${allowed ? " a" : ""}`;
 }
 
 export function decodeClient(text: string): ClientRecord | undefined {
-  const [, tried, returned, halved, passes, seen, until] =
-    /^c1 (\d{1,6}) (\d{1,6}) (\d{1,12}) (\d{1,9}) (\d{1,12}) (\d{1,12}) *$/.exec(text) ?? [];
+  const [, tried, returned, halved, passes, seen, until, allowed] =
+    /^c1 (\d{1,6}) (\d{1,6}) (\d{1,12}) (\d{1,9}) (\d{1,12}) (\d{1,12})( a)? *$/.exec(text) ?? [];
   if (until === undefined) return undefined;
   return {
     tried: Number(tried),
@@ -141,6 +149,7 @@ export function decodeClient(text: string): ClientRecord | undefined {
     passes: Number(passes),
     seen: Number(seen),
     until: Number(until),
+    ...(allowed === undefined ? {} : { allowed: true }),
   };
 }
 

@@ -14,7 +14,7 @@
  * The domain (D) of a sender at this client: after so many of its senders as auto-whitelist-domains says have
  * passed, all of them do.
  */
-import type { ClientRecord, DomainRecord } from "./records.ts";
+import type { ClientRecord, DomainRecord, Use } from "./records.ts";
 
 /** How often, in seconds, the use of a record is written down, and a pass of a client counted. */
 export const renewalSeconds = 3600;
@@ -36,12 +36,8 @@ export interface TrustRules {
 }
 
 /** Whether a record last used at `seen` still counts. `until` is what it was told when it was written. */
-export function counts(
-  record: { readonly seen: number; readonly until: number },
-  now: number,
-  maxAgeSeconds: number,
-): boolean {
-  return now <= record.until && now - record.seen <= maxAgeSeconds;
+export function counts({ seen, until, allowed }: Use, now: number, maxAgeSeconds: number): boolean {
+  return now <= until && (allowed === true || now - seen <= maxAgeSeconds);
 }
 
 /** A time as it is stored: rounded up. */
@@ -63,6 +59,16 @@ export function usedAt(
   return { seen, until: seen + maxAgeSeconds + renewalSeconds };
 }
 
+/** The record with its use at `now` written down. What was allowed ends when it was to end. */
+export function usedAgain<Used extends Use>(
+  record: Used,
+  now: number,
+  maxAgeSeconds: number,
+): Used {
+  const use = usedAt(now, maxAgeSeconds);
+  return record.allowed ? { ...record, seen: use.seen } : { ...record, ...use };
+}
+
 /** Whether it is time to write down a use. A time in the future, which another clock made, counts as now. */
 export function wantsRenewal(seen: number, now: number): boolean {
   return now - seen >= renewalSeconds || isAhead(seen, now);
@@ -79,8 +85,9 @@ export function clientIsTrusted(
   now: number,
   rules: TrustRules,
 ): record is ClientRecord {
-  return record !== undefined && rules.clientPasses > 0 && record.passes >= rules.clientPasses &&
-    counts(record, now, rules.maxAgeSeconds) && comesBack(record);
+  if (record === undefined || rules.clientPasses === 0) return false;
+  const earned = record.passes >= rules.clientPasses && comesBack(record);
+  return (record.allowed || earned) && counts(record, now, rules.maxAgeSeconds);
 }
 
 /** What happened to a mail of the client, as far as its record counts it. */
@@ -103,14 +110,14 @@ export function afterEvent(
   rules: TrustRules,
 ): ClientRecord | undefined {
   if (rules.clientPasses === 0) return undefined;
-  const seconds = wholeSeconds(now), use = usedAt(now, rules.maxAgeSeconds);
-  if (record === undefined || !counts(record, now, rules.maxAgeSeconds)) {
+  const seconds = wholeSeconds(now), { maxAgeSeconds } = rules;
+  if (record === undefined || !counts(record, now, maxAgeSeconds)) {
     if (event !== "returned") return undefined;
-    return { tried: 1, returned: 1, halved: seconds, passes: 1, ...use };
+    return { tried: 1, returned: 1, halved: seconds, passes: 1, ...usedAt(now, maxAgeSeconds) };
   }
   switch (event) {
     case "used":
-      return wantsRenewal(record.seen, now) ? { ...record, ...use } : undefined;
+      return wantsRenewal(record.seen, now) ? usedAgain(record, now, maxAgeSeconds) : undefined;
     case "tried":
       return halved({ ...record, tried: record.tried + 1 }, seconds);
     case "returned": {
@@ -118,7 +125,8 @@ export function afterEvent(
       const returned = Math.min(record.returned + 1, record.tried);
       const next = { ...record, returned };
       if (!comesBack(next) || !wantsRenewal(record.seen, now)) return halved(next, seconds);
-      return halved({ ...next, passes: record.passes + 1, ...use }, seconds);
+      const counted = { ...next, passes: record.passes + 1 };
+      return halved(usedAgain(counted, now, maxAgeSeconds), seconds);
     }
   }
 }
