@@ -17,7 +17,7 @@ export interface DnsSettings {
 
 /** What policy asks. */
 export interface Dns {
-  readonly resolver: Resolver;
+  readonly resolver: Pick<Resolver, "ask" | "close">;
   readonly lists: DnsLists;
   /** Undefined: SPF is not to be asked. */
   readonly judgeSpf: JudgeSpf | undefined;

@@ -19,11 +19,17 @@ import type { Lists } from "../lists/read.ts";
 import type { Log } from "../log/log.ts";
 import type { Reason } from "../log/reasons.ts";
 import type { PolicyRequest } from "../protocol/codec.ts";
-import type { Store } from "../stores/store.ts";
+import type { Deadline, Store } from "../stores/store.ts";
 import { decide, type Decision } from "./decide.ts";
 import { createInquiry, type InquiryOptions, type Outcome } from "./inquiry.ts";
 import type { Known, Rules } from "./knowledge.ts";
-import { createRecall, type Wanted, type WantedOfDomain, withDomain } from "./recall.ts";
+import {
+  createRecall,
+  type Recall,
+  type Wanted,
+  type WantedOfDomain,
+  withDomain,
+} from "./recall.ts";
 import { hasUnasked, type Recollection } from "./recollection.ts";
 
 export interface JudgeOptions {
@@ -74,9 +80,57 @@ const shareForWriting = 1 / 4;
 export type Judge = (request: PolicyRequest, now: number) => Promise<Finding>;
 
 export function createJudge(options: JudgeOptions, parts: JudgeParts): Judge {
+  const { clientPasses } = options.rules;
+  const recall = createRecall(parts.store, parts.log);
+  const weigh = createWeighing(options, parts, recall);
+
+  return async (request, now) => {
+    const weighed = await weigh(request, now);
+    if (weighed === undefined) return noClient;
+    const { decision, outcome, read, wanted, deadline } = weighed;
+    if (outcome?.verdict !== "pass") {
+      await recall.write(decision.changes, read, wanted, now, deadline);
+      if (decision.verdict === "pass") tellOfClient(decision, read.known, request);
+    }
+    return findingOf(weighed);
+  };
+
+  /** Tells when the client has just earned its place. */
+  function tellOfClient({ changes }: Decision, known: Known, request: PolicyRequest): void {
+    for (const change of changes) {
+      if (change.kind !== "client" || change.record.passes !== clientPasses) continue;
+      if (known.client?.record?.passes !== change.record.passes) {
+        parts.log.clientEarnedWhitelist(request);
+      }
+    }
+  }
+}
+
+/** What a request comes to, and by what; nothing of it is written yet. */
+export interface Weighed {
+  readonly subject: Subject;
+  readonly wanted: Wanted;
+  readonly read: Recollection;
+  /** By what is known, and by the rules. */
+  readonly decision: Decision;
+  /** What DNS says, if it was asked. Where it says "pass", that counts. */
+  readonly outcome: Outcome | undefined;
+  /** By when what was decided is to be written. */
+  readonly deadline: Deadline;
+}
+
+/** Weighs a request; undefined where its client has no address. Rejects when the store fails. */
+export type Weigh = (request: PolicyRequest, now: number) => Promise<Weighed | undefined>;
+
+export function createWeighing(
+  options: JudgeOptions,
+  parts: {
+    readonly dns?: Dns | undefined;
+    readonly log: Pick<Log, "internalError">;
+  },
+  recall: Recall,
+): Weigh {
   const { lists, rules } = options;
-  const { store, log } = parts;
-  const recall = createRecall(store, log);
   const inquire = createInquiry({ ...options.inquiry, senders: lists.sendersBySpf }, parts.dns);
 
   return async (request, now) => {
@@ -85,10 +139,7 @@ export function createJudge(options: JudgeOptions, parts: JudgeParts): Judge {
       sender: request.get("sender") ?? "",
       recipient: request.get("recipient") ?? "",
     });
-    if (subject === undefined) {
-      return { verdict: "pass", reason: { kind: "client address unknown" } };
-    }
-    const { keys } = subject;
+    if (subject === undefined) return undefined;
     const asked = wantedOf(request, subject);
     let { wanted } = asked;
     let deadline = performance.now() + options.storeTimeoutMilliseconds;
@@ -104,13 +155,12 @@ export function createJudge(options: JudgeOptions, parts: JudgeParts): Judge {
     let vouching = decision.verdict === "pass" && decision.vouched
       ? subject.senderDomain()
       : undefined;
-    let suspicion: string | undefined;
+    let outcome: Outcome | undefined;
     if (decision.verdict === "defer") {
       const began = performance.now();
-      const outcome = await inquireInto(request, subject);
+      outcome = await inquireInto(request, subject);
       deadline += performance.now() - began;
-      if (outcome?.verdict === "pass") return { ...outcome, client: subject.client, id: keys.id };
-      ({ vouching, suspicion } = outcome ?? {});
+      vouching = outcome?.verdict === "wait" ? outcome.vouching : undefined;
     }
     if (vouching !== undefined) {
       const ofDomain = asked.under(vouching);
@@ -119,9 +169,7 @@ export function createJudge(options: JudgeOptions, parts: JudgeParts): Judge {
       decision = decideOn(read);
       if (!isSettled()) await askOtherCopies();
     }
-    await recall.write(decision.changes, read, wanted, now, deadline);
-    if (decision.verdict === "pass") tellOfClient(decision, read.known, request);
-    return { ...findingOf(decision), suspicion, client: subject.client, id: keys.id };
+    return { subject, wanted, read, decision, outcome, deadline };
   };
 
   /** What is to be read of a request, and of a domain that vouches for its client; and what it can earn. */
@@ -174,16 +222,8 @@ export function createJudge(options: JudgeOptions, parts: JudgeParts): Judge {
         hostname: options.hostname,
       });
     } catch (error) {
-      log.internalError(error);
+      parts.log.internalError(error);
       return undefined;
-    }
-  }
-
-  /** Tells when the client has just earned its place. */
-  function tellOfClient({ changes }: Decision, known: Known, request: PolicyRequest): void {
-    for (const change of changes) {
-      if (change.kind !== "client" || change.record.passes !== rules.clientPasses) continue;
-      if (known.client?.record?.passes !== change.record.passes) log.clientEarnedWhitelist(request);
     }
   }
 }
@@ -197,13 +237,28 @@ function needsAllCopies({ verdict, changes }: Decision): boolean {
     changes.some(({ kind }) => kind === "client" || kind === "domain");
 }
 
-function findingOf(decision: Decision): Finding {
+const noClient: Finding = { verdict: "pass", reason: { kind: "client address unknown" } };
+
+/** What it has come to. */
+export function findingOf(weighed: Weighed | undefined): Finding {
+  if (weighed === undefined) return noClient;
+  const { decision, outcome, subject: { client, keys: { id } } } = weighed;
+  if (outcome?.verdict === "pass") return { ...outcome, client, id };
+  const suspicion = outcome?.suspicion;
   if (decision.verdict === "defer") {
     const { verdict, reason: kind, missing } = decision;
-    return { verdict, reason: kind === "early-retry" ? { kind, missing } : { kind }, missing };
+    const reason = kind === "early-retry" ? { kind, missing } : { kind };
+    return { verdict, reason, missing, suspicion, client, id };
   }
   const { verdict, reason, waited } = decision;
-  return { verdict, reason: { kind: reason }, ...(waited === undefined ? {} : { waited }) };
+  return {
+    verdict,
+    reason: { kind: reason },
+    ...(waited === undefined ? {} : { waited }),
+    suspicion,
+    client,
+    id,
+  };
 }
 
 export function clientOf(request: PolicyRequest): { name: string; address: string } {

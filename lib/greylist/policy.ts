@@ -17,20 +17,14 @@
  * once for every PREPEND.
  */
 import { messageOf } from "../error.ts";
-import { placeOf, type Rule } from "../lists/lines.ts";
 import type { NotAsked } from "../log/reasons.ts";
 import type { Action, PolicyRequest } from "../protocol/codec.ts";
 import { dateForHeader, domainForReply, type Template } from "../protocol/reply.ts";
 import { StoreError } from "../stores/store.ts";
 import type { Instances } from "./instances.ts";
-import {
-  clientOf,
-  createJudge,
-  type Finding,
-  type JudgeOptions,
-  type JudgeParts,
-} from "./judge.ts";
+import { createJudge, type Finding, type JudgeOptions, type JudgeParts } from "./judge.ts";
 import type { Learning } from "./learning.ts";
+import { listed } from "./listed.ts";
 
 /** How requests are judged and answered. */
 export interface PolicyOptions extends JudgeOptions {
@@ -61,9 +55,6 @@ export interface Policy {
   answer(request: PolicyRequest): Promise<Action>;
 }
 
-/** A list that lets pass whoever is on it. */
-type ListReason = `${"client" | "sender" | "recipient"} whitelist`;
-
 const dunno: Action = { kind: "dunno" };
 
 export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy {
@@ -85,7 +76,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
     }
     const now = parts.now();
     try {
-      return act(listed(request) ?? await judge(request, now), request, now);
+      return act(listed(request, lists) ?? await judge(request, now), request, now);
     } catch (error) {
       return act(failed(error), request, now);
     }
@@ -106,19 +97,6 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       now: parts.now(),
       deadline: performance.now() + options.storeTimeoutMilliseconds,
     });
-  }
-
-  /** What is known without having seen the triplet before. */
-  function listed(request: PolicyRequest): Finding | undefined {
-    const client = clientOf(request), recipient = request.get("recipient") ?? "";
-    const passed = (kind: ListReason, rule: Rule | undefined): Finding | undefined =>
-      rule && { verdict: "pass", reason: { kind }, entry: placeOf(rule) };
-    const found = passed("client whitelist", lists.clients.match(client)) ??
-      passed("sender whitelist", lists.senders.match(request.get("sender") ?? "")) ??
-      passed("recipient whitelist", lists.recipients.match(recipient));
-    if (found !== undefined) return found;
-    if (lists.greylisted === undefined || lists.greylisted.match(recipient)) return undefined;
-    return { verdict: "pass", reason: { kind: "recipient not greylisted" } };
   }
 
   function failed(error: unknown): Finding {

@@ -66,8 +66,20 @@ export interface Subject {
   keysUnder(domain: string): DomainKeys;
   /** The sender's own domain, which alone could; undefined where it has none. */
   senderDomain(): string | undefined;
+  /** What the keys are made from, for people to read. */
+  words(): SubjectWords;
   /** Whether the client's verified name says who it is: no provider's, nor of an address that many may share. */
   readonly isNamed: boolean;
+}
+
+/** Byte strings. */
+export interface SubjectWords {
+  /** The client's identities, in the order of the keys. */
+  readonly identities: readonly string[];
+  readonly sender: string;
+  readonly recipient: string;
+  /** The identity at which the sender's domain may earn its place, and that domain; undefined: nowhere. */
+  readonly scope: { readonly identity: string; readonly domain: string } | undefined;
 }
 
 /** As RecordKeys has them. */
@@ -132,6 +144,14 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
         return keysOf({ ...parties, identities: [identity], scope });
       },
       senderDomain: () => vouchingDomainOf(sender),
+      words: () => ({
+        identities: identitiesOf(known, isNull),
+        sender: from,
+        recipient: to,
+        scope: domain === undefined
+          ? undefined
+          : { identity: isOwn ? client.identity : client.addressIdentity, domain },
+      }),
       releaseTriplet: releaseKey(tripletMaterial(network, sender, recipient, identifyBy)),
       releaseClient: known.releaseKey,
       earns,
@@ -139,6 +159,17 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
       isNamed: !client.isGeneric && !client.isPrivate,
     };
   };
+
+  /** In the order of `usual` and `ofNullSender`. */
+  function identitiesOf(
+    { client, network }: { readonly client: Client; readonly network: string },
+    isNull: boolean,
+  ): readonly string[] {
+    if (byNetwork) return [`network:${network}`];
+    return isNull
+      ? [client.addressIdentity]
+      : [...new Set([client.identity, client.addressIdentity])];
+  }
 
   function normalized(sender: string, recipient: string, clientName: string): string {
     if (options.normalizeSenders === "postgrey") return normalizeSender(sender);
