@@ -87,6 +87,12 @@ export function formatHostPort(at: { readonly host: string; readonly port: numbe
   return `${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`;
 }
 
+/** By which addresses of this host a listener is reached. IPv6 may be switched off, also on the loopback. */
+export function reachableHosts(host: string): readonly string[] {
+  const places = { "::": ["::1", "127.0.0.1"], "0.0.0.0": ["127.0.0.1"], specific: [host] };
+  return places[wildcard(host) ?? "specific"];
+}
+
 /** Which wildcard address a host is, in whatever spelling; undefined for all others. */
 export function wildcard(host: string): "::" | "0.0.0.0" | undefined {
   if (/^[0:]*:[0:]*$/.test(host)) return "::";

@@ -10,10 +10,25 @@ type Name =
   | "export"
   | "check-config"
   | "check-list"
+  | "query"
+  | "explain"
+  | "forget"
+  | "allow"
+  | "stats"
   | "report"
   | "sample-config"
   | "help"
   | "version";
+
+/** By which a command is told of which mail it is (mail.ts). */
+const mailOptions = {
+  client: "ADDRESS",
+  "client-name": "NAME",
+  helo: "NAME",
+  sender: "ADDRESS",
+  recipient: "ADDRESS",
+  "log-line": "LINE",
+} as const;
 
 export const commands: Readonly<Record<Name, Command>> = {
   serve: {
@@ -48,6 +63,41 @@ export const commands: Readonly<Record<Name, Command>> = {
     switches: ["strict", "clients", "senders", "recipients"],
     takesWords: true,
     run: async (given) => (await import("./check_list.ts")).checkList(given),
+  },
+  query: {
+    usage: "greylist query MAIL [--server SERVER]",
+    summary: "ask a running server as Postfix would",
+    switches: ["json"],
+    options: { ...mailOptions, state: "STATE", server: "ENDPOINT" },
+    run: async (given) => (await import("./query.ts")).query(given),
+  },
+  explain: {
+    usage: "greylist explain MAIL",
+    summary: "say what would be answered, and why",
+    switches: ["json"],
+    options: mailOptions,
+    run: async (given) => (await import("./explain.ts")).explain(given),
+  },
+  forget: {
+    usage: "greylist forget MAIL [--domain]",
+    summary: "take away what is remembered of it",
+    switches: ["json", "domain"],
+    options: mailOptions,
+    run: async (given) => (await import("./forget.ts")).forget(given),
+  },
+  allow: {
+    usage: "greylist allow MAIL [--for TIME]",
+    summary: "let it pass until then; by default for max-age",
+    switches: ["json"],
+    options: { ...mailOptions, for: "TIME" },
+    run: async (given) => (await import("./allow.ts")).allow(given),
+  },
+  stats: {
+    usage: "greylist stats",
+    summary: "count what a SQLite file holds",
+    switches: ["json"],
+    options: {},
+    run: async (given) => (await import("./stats.ts")).stats(given),
   },
   report: {
     usage: "greylist report [--html FILE] [FILE…]",

@@ -27,10 +27,12 @@ export function helpText(commands: readonly Pick<Command, "usage" | "summary">[]
   }
   lines.push(
     "",
+    "MAIL is --client, --sender and --recipient (and --client-name, --helo), or --log-line LINE, or",
+    "a line of the log on standard input. These commands, and stats, take --json.",
     "KIND is clients, senders or recipients; not needed where the file's name has that word.",
     "report also takes --json, --since TIME and --until TIME; FILE may be - for standard input.",
     "Exit status: 0; 78 for a configuration or a list that is wrong; 1 for anything else, and for",
-    "warnings with --strict.",
+    "warnings with --strict. Commands about mails, and stats, have more: see doc/commands.md.",
   );
   return lines.join("\n");
 }

@@ -1,6 +1,6 @@
 /** A connection to where we listen ourselves, to see whether it is accepted. */
 import * as net from "node:net";
-import { type Endpoint, wildcard } from "../endpoint.ts";
+import { type Endpoint, reachableHosts } from "../endpoint.ts";
 
 /** What a probe has come to. "gone": a unix socket's file is not there any more. */
 export type ProbeState = "connecting" | "connected" | "failed" | "gone";
@@ -11,7 +11,9 @@ export class Probe {
 
   constructor(endpoint: Endpoint) {
     if (endpoint.kind === "unix") this.#connect([{ path: endpoint.path }]);
-    else this.#connect(hostsOf(endpoint.host).map((host) => ({ host, port: endpoint.port })));
+    else {this.#connect(
+        reachableHosts(endpoint.host).map((host) => ({ host, port: endpoint.port })),
+      );}
   }
 
   get state(): ProbeState {
@@ -35,10 +37,4 @@ export class Probe {
       else if (error.code !== "EAGAIN") this.#connect(others);
     });
   }
-}
-
-/** Where a listener is reached. IPv6 may be switched off, also on the loopback. */
-function hostsOf(host: string): readonly string[] {
-  const places = { "::": ["::1", "127.0.0.1"], "0.0.0.0": ["127.0.0.1"], specific: [host] };
-  return places[wildcard(host) ?? "specific"];
 }
