@@ -39,6 +39,8 @@ export interface MailHost {
   readonly postfix: Postfix;
   /** 0: nobody can. */
   readonly submissionPort: number;
+  /** Runs a command of greylist, as root, with the server's configuration. Gives its exit status and output. */
+  command(...words: readonly string[]): Promise<{ status: number | string; stdout: string }>;
   /** The lines of greylist's own log. */
   greylistLog(): string[];
   /** The server of the store memcached. Throws when the store is another. */
@@ -140,6 +142,11 @@ async function startMailHost(t: Cleanup, options: MailHostOptions): Promise<Mail
   return {
     postfix,
     submissionPort,
+    async command(...words) {
+      const running = start(t, program, [...words, "--config", config], { cwd: "/", env: {} });
+      running.child.stdin?.end();
+      return { status: await running.exited, stdout: running.stdout() };
+    },
     greylistLog,
     memcached: () => memcached ?? assert.fail(`the store is ${store}`),
     startDaemon,

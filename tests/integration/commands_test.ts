@@ -1,0 +1,131 @@
+/** `query`, `explain`, `allow`, `forget` and `stats`, as a user types them, against real servers and stores. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import * as fs from "node:fs";
+import * as net from "node:net";
+import * as path from "node:path";
+import { test } from "node:test";
+import { environment, program, startDaemon } from "../support/greylist.ts";
+import { startMemcached } from "../support/memcached.ts";
+import { atEnd, type Cleanup, freePort, tempDir } from "../support/process.ts";
+
+interface Ended {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A `greylist` in the path, and what runs commands of a shell with it. */
+function shell(t: Cleanup, settings: Readonly<Record<string, string>>) {
+  const bin = tempDir(t), quoted = program.map((word) => `'${word}'`).join(" ");
+  fs.writeFileSync(path.join(bin, "greylist"), `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
+  const env = { ...environment(), ...settings };
+  return (command: string) =>
+    new Promise<Ended>((resolve) => {
+      const options = { env: { ...env, PATH: `${bin}:${env["PATH"]}` }, timeout: 30_000 };
+      const child = execFile("sh", ["-c", command], options, (error, stdout, stderr) => {
+        resolve({ status: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+      });
+      child.stdin?.end();
+    });
+}
+
+const mail = "--client 203.0.113.9 --client-name mx.firma.example --sender kim@firma.example";
+const whole = `${mail} --recipient robin@example.com`;
+
+/** What changes from run to run: times, seconds, sizes. */
+function masked(text: string): string {
+  return text.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, "TIME").replace(
+    /in \d+ seconds/g,
+    "in N seconds",
+  )
+    .replace(/\(\d+s missing\)/g, "(Ns missing)").replace(/bytes: \d+/g, "bytes: N").trimEnd();
+}
+
+test("each example of doc/commands.md prints what it says", async (t) => {
+  const text = fs.readFileSync(new URL("../../doc/commands.md", import.meta.url), "utf8");
+  const store = `sqlite:${path.join(tempDir(t), "state.db")}`;
+  const { endpoints } = await startDaemon(t, ["--store", store]);
+  const run = shell(t, { GREYLIST_STORE: store, GREYLIST_LISTEN: endpoints[0] ?? "" });
+  const examples = [...text.matchAll(/```console\n([^]*?)```/g)]
+    .flatMap(([, block = ""]) => block.split(/^\$ /m).slice(1));
+  assert.equal(examples.length, 7);
+  for (const example of examples) {
+    const end = example.indexOf("\n");
+    const { stdout, stderr } = await run(example.slice(0, end));
+    assert.equal(stderr, "", example);
+    assert.equal(masked(stdout), masked(example.slice(end + 1)));
+  }
+});
+
+test("query speaks to a unix socket, and says who does not answer, within five seconds", async (t) => {
+  const folder = tempDir(t), socket = `unix:${path.join(folder, "socket")}`;
+  await startDaemon(t, ["--listen", socket]);
+  const run = shell(t, {});
+  assert.equal((await run(`greylist query --state CONNECT --server ${socket}`)).status, 0);
+  const asked = await run(`greylist query ${whole} --server ${socket} --json`);
+  assert.equal(asked.status, 75);
+  const { server, passes } = JSON.parse(asked.stdout);
+  assert.deepEqual([server, passes], [socket, false]);
+
+  const silent = net.createServer((connection) => void connection.on("error", () => {}));
+  await new Promise<void>((resolve) => silent.listen(path.join(folder, "silent"), resolve));
+  atEnd(t, () => void silent.close());
+  const other = net.createServer((connection) => connection.end("220 mail ESMTP\r\n\n\n"));
+  await new Promise<void>((resolve) => other.listen(path.join(folder, "other"), resolve));
+  atEnd(t, () => void other.close());
+  const [mute, nobody, smtp] = await Promise.all([
+    run(`greylist query --state CONNECT --server unix:${folder}/silent`),
+    run(`greylist query --state CONNECT --server inet:127.0.0.1:${await freePort()}`),
+    run(`greylist query --state CONNECT --server unix:${folder}/other`),
+  ]);
+  assert.deepEqual([mute.status, nobody.status, smtp.status], [69, 69, 76]);
+  assert.match(mute.stderr, /no answer within 4 s/);
+  assert.match(nobody.stderr, /^greylist: inet:127\.0\.0\.1:\d+: .*refused/i);
+});
+
+test("what a command wants, it says", async (t) => {
+  const folder = tempDir(t), none = { GREYLIST_STORE: `sqlite:${folder}/none.db` };
+  const run = shell(t, none), db = shell(t, { GREYLIST_STORE: `sqlite:${folder}/state.db` });
+  const memory = shell(t, { GREYLIST_STORE: "memory", GREYLIST_MODE: "daemon" });
+  const results = await Promise.all([
+    run(`greylist explain ${whole}`),
+    memory(`greylist forget ${whole}`),
+    db("greylist query --sender a@b --server inet:127.0.0.1:1"),
+    db("greylist query --client nobody --sender a@b --recipient c@d --server inet:127.0.0.1:1"),
+    db(`greylist allow ${whole} --for 7x`),
+    db("greylist stats --for 7d"),
+  ]);
+  assert.deepEqual(results.map(({ status }) => status), [66, 78, 64, 64, 64, 78]);
+  assert.match(results[1]?.stderr ?? "", /only the daemon itself has its state/);
+  assert.equal(fs.existsSync(`${folder}/none.db`), false);
+});
+
+test("both copies of an entry are told, what counts by nothing is refused, and what is wider stays", async (t) => {
+  const servers = await Promise.all([startMemcached(t), startMemcached(t)]);
+  const store = `memcached:${servers.map(({ server }) => server).join(",")}`;
+  const run = shell(t, { GREYLIST_STORE: store, GREYLIST_AUTO_WHITELIST_SENDERS: "1" });
+  const alone = servers.map(({ server }) => shell(t, { GREYLIST_STORE: `memcached:${server}` }));
+  const verdicts = () =>
+    Promise.all(alone.map(async (ask) => (await ask(`greylist explain ${whole}`)).status));
+
+  assert.equal((await run(`greylist allow ${mail}`)).status, 0);
+  assert.deepEqual(await verdicts(), [0, 0]);
+  assert.equal((await run(`greylist allow --client 203.0.113.9`)).status, 0);
+  const forgotten = await run(`greylist forget ${mail}`);
+  assert.match(forgotten.stdout, /^forgot {4}sender \(m:firma\.example\)/);
+  assert.match(forgotten.stdout, /^stays {5}client \(a:203\.0\.113\.9\).*--client alone/m);
+  assert.deepEqual(await verdicts(), [0, 0]);
+  assert.equal((await run("greylist forget --client 203.0.113.9")).status, 0);
+  assert.deepEqual(await verdicts(), [75, 75]);
+
+  const off = await run(`GREYLIST_AUTO_WHITELIST=0 greylist allow --client 203.0.113.9`);
+  assert.equal(off.status, 78);
+  assert.match(off.stderr, /auto-whitelist is 0, .*whitelist_clients\.local/);
+
+  await servers[1]?.stop();
+  const late = await run(`greylist allow ${whole}`);
+  assert.equal(late.status, 69);
+  assert.match(late.stderr, /not all copies could be told/);
+  assert.equal((await alone[0]?.(`greylist explain ${whole}`))?.status, 0);
+});
