@@ -61,8 +61,17 @@ export function textLines(stream: AsyncIterable<Uint8Array>): TextLines {
   }
 }
 
+/** Windows' Latin-1, as the web has it; what Buffer has for the real one takes 20 times as long in Deno 2.6. */
+const latin1 = new TextDecoder("latin1");
+
+/** The bytes that Windows has other characters for. */
+const byteOf = new Map(
+  Array.from({ length: 32 }, (_, n) => 0x80 + n)
+    .map((byte) => [latin1.decode(Uint8Array.of(byte)), String.fromCharCode(byte)]),
+);
+
 function asBytes(chunk: Uint8Array): string {
-  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
+  return latin1.decode(chunk).replace(/[^\0-\xff]/g, (character) => byteOf.get(character) ?? "");
 }
 
 /** RFC 1952, section 2.3.1: how a gzip file begins. */
