@@ -213,6 +213,7 @@ test("a start loads no store, no pattern engine and nothing of DNS: who wants th
       "dns-packet",
       "mailauth/lib/spf/index.js",
       "prom-client",
+      "@observablehq/plot",
     ]
   ) {
     assert.ok(importers(costly).length > 0, costly);
@@ -224,6 +225,7 @@ test("one module names each thing that is to be named once", () => {
   assert.deepEqual(importers("@logtape/logtape"), ["lib/log/open.ts"]);
   assert.deepEqual(importers("dns-packet"), ["lib/dns/message.ts"]);
   assert.deepEqual(importers(/^@noble/), ["lib/identity/hash.ts"]);
+  assert.deepEqual(importers(/^@observablehq|^linkedom/), ["lib/report/pictures.ts"]);
   assert.deepEqual(importers(/^mailauth/), ["lib/dns/spf.ts"]);
   assert.deepEqual(importers("memjs"), ["lib/stores/memcached_connection.ts"]);
   assert.deepEqual(importers("prom-client"), ["lib/metrics/pages.ts"]);

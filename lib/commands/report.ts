@@ -11,17 +11,15 @@ import { parseDuration } from "../config/units.ts";
 import { settings } from "../config/settings.ts";
 import type { LineEvent } from "../log/line.ts";
 import { figuresOf } from "../report/figures.ts";
-import { nothingRead, type Progress, readSources, type Source } from "../report/sources.ts";
+import { nothingRead, readSources, type Source } from "../report/sources.ts";
 import { Tally } from "../report/tally.ts";
 import { reportText } from "../report/text.ts";
 import { WaitingMails } from "../report/waiting.ts";
 import { number, parseMoment } from "../report/words.ts";
 import type { Given } from "./command.ts";
+import { Progress } from "./progress.ts";
 import { refuse } from "./refuse.ts";
 import { print, tell } from "./terminal.ts";
-
-/** How often, in milliseconds, a terminal is told how far it is. */
-const progressMilliseconds = 250;
 
 /** Larger pieces make nothing faster, and keep more of the log in memory. */
 const chunkBytes = 64 * 1024;
@@ -35,14 +33,19 @@ export async function report({ line }: Given): Promise<number> {
   const isWanted = (at: number | undefined) =>
     !isBounded || (at !== undefined && at >= (since ?? -Infinity) && at < (until ?? Infinity));
 
-  const tally = new Tally(new WaitingMails(windowSeconds)), progress = nothingRead();
-  const bar = progressBar(progress);
+  const tally = new Tally(new WaitingMails(windowSeconds)), read = nothingRead();
+  const progress = new Progress();
   const sources = (words.length === 0 ? ["-"] : words).map((name) => sourceOf(name, asked.now));
   const take = (event: LineEvent, at: number | undefined) => isWanted(at) && tally.take(event, at);
-  await readSources(sources, take, progress, bar.show);
-  bar.clear();
+  await readSources(
+    sources,
+    take,
+    read,
+    () => progress.show(() => `${number(read.bytes / 1e6)} MB, ${number(read.lines)} lines`),
+  );
+  progress.clear();
 
-  const figures = figuresOf(tally, progress, windowSeconds);
+  const figures = figuresOf(tally, read, windowSeconds);
   if (page !== undefined) {
     const { reportPage } = await import("../report/page.ts");
     fs.writeFileSync(page, reportPage(figures));
@@ -50,8 +53,8 @@ export async function report({ line }: Given): Promise<number> {
   }
   if (switches.has("json")) print(JSON.stringify(figures, null, 2));
   else if (page === undefined) print(reportText(figures));
-  tell(progress.problems.map((problem) => `Cannot read all of ${problem}`));
-  return progress.problems.length > 0 ? 1 : 0;
+  tell(read.problems.map((problem) => `Cannot read all of ${problem}`));
+  return read.problems.length > 0 ? 1 : 0;
 }
 
 /** What the command line asks for, or what is wrong with it. Times are UNIX seconds. */
@@ -93,20 +96,5 @@ function sourceOf(name: string, now: number): Source {
     latest: Math.min(now, written / 1000) + 3600,
     reopen: true,
     open: () => fs.createReadStream(name, { highWaterMark: chunkBytes }),
-  };
-}
-
-/** Tells a terminal how far it is; nobody else. */
-function progressBar(progress: Progress): { show(): void; clear(): void } {
-  if (!process.stderr.isTTY) return { show() {}, clear() {} };
-  let shown = 0;
-  return {
-    show() {
-      if (performance.now() - shown < progressMilliseconds) return;
-      shown = performance.now();
-      const megabytes = number(progress.bytes / 1e6);
-      fs.writeSync(2, `\r\x1b[K${megabytes} MB, ${number(progress.lines)} lines`);
-    },
-    clear: () => void (shown > 0 && fs.writeSync(2, "\r\x1b[K")),
   };
 }

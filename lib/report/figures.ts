@@ -1,6 +1,6 @@
 /** The figures of a report, as --json prints them: all that the other forms show is taken from here. Pure. */
 import { escapeForLog } from "../log/escape.ts";
-import type { Progress } from "./sources.ts";
+import type { Reading } from "./sources.ts";
 import type { Counts } from "./ranking.ts";
 import { type Hour, named, type Tally, type Wait } from "./tally.ts";
 import type { Trouble } from "./troubles.ts";
@@ -57,7 +57,7 @@ export interface Rule {
 /** Reasons that let mail through because something is missing, not because somebody is known. */
 const noMerit: readonly string[] = ["store failure", "client address unknown"];
 
-export function figuresOf(tally: Tally, progress: Progress, windowSeconds: number): Figures {
+export function figuresOf(tally: Tally, read: Reading, windowSeconds: number): Figures {
   const { waits, waiting, decisions, longest, clients } = tally;
   const { neverCameBack, mayStillCome } = waiting.remaining(tally.last);
   const median = waits.percentile(0.5);
@@ -66,11 +66,11 @@ export function figuresOf(tally: Tally, progress: Progress, windowSeconds: numbe
   return {
     period: tally.first <= tally.last ? { from: tally.first, to: tally.last } : undefined,
     read: {
-      bytes: progress.bytes,
-      lines: progress.lines,
-      linesTooLong: progress.tooLong,
-      linesWithoutTime: progress.withoutTime,
-      problems: progress.problems,
+      bytes: read.bytes,
+      lines: read.lines,
+      linesTooLong: read.tooLong,
+      linesWithoutTime: read.withoutTime,
+      problems: read.problems,
     },
     decisions: {
       all: decisions.deferred + decisions.accepted + decisions.letThrough,

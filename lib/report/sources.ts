@@ -22,7 +22,7 @@ export interface Source {
 }
 
 /** What has been read so far. */
-export interface Progress {
+export interface Reading {
   bytes: number;
   lines: number;
   tooLong: number;
@@ -32,7 +32,7 @@ export interface Progress {
   readonly problems: string[];
 }
 
-export function nothingRead(): Progress {
+export function nothingRead(): Reading {
   return { bytes: 0, lines: 0, tooLong: 0, withoutTime: 0, problems: [] };
 }
 
@@ -46,7 +46,7 @@ const decisionWords = /action(?:=|\\*":)/;
 export async function readSources(
   sources: readonly Source[],
   take: Take,
-  progress: Progress,
+  read: Reading,
   onBatch: () => void,
 ): Promise<void> {
   const waiting: { readonly source: Source; readonly begins: number }[] = [];
@@ -59,7 +59,7 @@ export async function readSources(
     for (;;) {
       const next = waiting[0];
       if (next === undefined || open.some(({ now }) => now < next.begins)) break;
-      open.push(new Reader(next.source, next.begins, progress));
+      open.push(new Reader(next.source, next.begins, read));
       waiting.shift();
     }
     open.sort((a, b) => a.now - b.now);
@@ -97,17 +97,17 @@ class Reader {
   /** When the next line was said, or a later one before it. */
   now: number;
   readonly #source: Source;
-  readonly #progress: Progress;
+  readonly #read: Reading;
   readonly #text: TextLines;
   readonly #batches: AsyncGenerator<string[]>;
   #bytes = 0;
   #lines: readonly string[] = [];
   #place = 0;
 
-  constructor(source: Source, begins: number, progress: Progress) {
+  constructor(source: Source, begins: number, read: Reading) {
     this.now = begins;
     this.#source = source;
-    this.#progress = progress;
+    this.#read = read;
     this.#text = textLines(source.open());
     this.#batches = this.#text.batches();
   }
@@ -122,28 +122,27 @@ class Reader {
       if (this.now > until) break;
       this.#place++;
       if (event === undefined) continue;
-      if (at === undefined) this.#progress.withoutTime++;
+      if (at === undefined) this.#read.withoutTime++;
       take(event, at);
     }
     return true;
   }
 
   async #more(): Promise<boolean> {
-    const progress = this.#progress, tooLong = this.#text.tooLong;
+    const read = this.#read, tooLong = this.#text.tooLong;
     try {
       const { value, done } = await this.#batches.next();
       this.#lines = value ?? [];
       this.#place = 0;
-      progress.lines += this.#lines.length;
+      read.lines += this.#lines.length;
       return !done;
     } catch (error) {
-      const why = messageOf(error);
-      progress.problems.push(`${this.#source.name}: ${why}`);
+      read.problems.push(`${this.#source.name}: ${messageOf(error)}`);
       return false;
     } finally {
-      progress.bytes += this.#text.bytes - this.#bytes;
+      read.bytes += this.#text.bytes - this.#bytes;
       this.#bytes = this.#text.bytes;
-      progress.tooLong += this.#text.tooLong - tooLong;
+      read.tooLong += this.#text.tooLong - tooLong;
     }
   }
 }
