@@ -35,7 +35,7 @@ export function kindOfRecord(text: string): RecordKind | undefined {
     case "s":
       return "sender";
     case "t":
-      return text[3] === "p" ? "passed" : "waiting";
+      return text[3] === "p" || text[3] === "a" ? "passed" : "waiting";
     case "c":
       return "client";
     case "d":

@@ -191,5 +191,7 @@ test("a record's kind is told by its first letters", () => {
     kindOfRecord(encodeTriplet({ state: "passed", first: 1, seen: 1, until: 2 })),
     "passed",
   );
+  const allowed = encodeTriplet({ state: "passed", first: 1, seen: 1, until: 2, allowed: true });
+  assert.equal(kindOfRecord(allowed), "passed");
   assert.equal(kindOfRecord("1700000000"), undefined);
 });
