@@ -16,9 +16,8 @@ import type { Given } from "./command.ts";
 import { Progress } from "./progress.ts";
 import { refuse } from "./refuse.ts";
 import { whyNoState } from "./state.ts";
+import { exitNoInput, exitUnavailable } from "./statuses.ts";
 import { tell } from "./terminal.ts";
-
-const exitNoInput = 66, exitUnavailable = 69;
 
 /** So many rows are read, and printed, at once. */
 const pieceRows = 1000;

@@ -22,9 +22,8 @@ import type { Given } from "./command.ts";
 import { type Begun, nameOf, takeAll } from "./import_run.ts";
 import { refuse } from "./refuse.ts";
 import { openState, whyNoState } from "./state.ts";
+import { exitData, exitNoInput, exitUnavailable } from "./statuses.ts";
 import { tell } from "./terminal.ts";
-
-const exitData = 65, exitNoInput = 66, exitUnavailable = 69;
 
 /** postgrey's own default. */
 const usualDelaySeconds = 300;
