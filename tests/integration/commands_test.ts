@@ -5,6 +5,18 @@ import * as fs from "node:fs";
 import * as net from "node:net";
 import * as path from "node:path";
 import { test } from "node:test";
+import { commands } from "../../lib/commands/commands.ts";
+import { openState } from "../../lib/commands/state.ts";
+import { readCommandLine } from "../../lib/config/flags.ts";
+import { load, policyOptions } from "../../lib/config/load.ts";
+import { files } from "../../lib/files.ts";
+import {
+  encodeCorrespondent,
+  encodeDomain,
+  encodeSender,
+  encodeTriplet,
+} from "../../lib/greylist/records.ts";
+import { startDnsServer } from "../support/dns_server.ts";
 import { environment, program, startDaemon } from "../support/greylist.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { atEnd, type Cleanup, freePort, tempDir } from "../support/process.ts";
@@ -99,6 +111,101 @@ test("what a command wants, it says", async (t) => {
   assert.deepEqual(results.map(({ status }) => status), [66, 78, 64, 64, 64, 78]);
   assert.match(results[1]?.stderr ?? "", /only the daemon itself has its state/);
   assert.equal(fs.existsSync(`${folder}/none.db`), false);
+});
+
+test("a client's name is looked up as Postfix does, and what DNS was asked is told", async (t) => {
+  const { server } = await startDnsServer(t, [
+    ["9.113.0.203.in-addr.arpa", "PTR", "mx.firma.example"],
+    ["mx.firma.example", "A", "203.0.113.9"],
+    ["8.113.0.203.in-addr.arpa", "PTR", "mx.firma.example"],
+    ["9.113.0.203.good.example", "A", "127.0.5.3"],
+    ["firma.example", "TXT", "v=spf1 ip4:203.0.113.9 -all"],
+  ]);
+  const state = path.join(tempDir(t), "state.db");
+  fs.writeFileSync(state, "");
+  const run = shell(t, {
+    GREYLIST_STORE: `sqlite:${state}`,
+    GREYLIST_DNS_SERVERS: server,
+    GREYLIST_DNSWL: "good.example>=1",
+    GREYLIST_SPF: "yes",
+  });
+  const explain = async (command: string) => {
+    const { status, stdout, stderr } = await run(command);
+    assert.equal(stderr, "");
+    return { status, ...JSON.parse(stdout) };
+  };
+  const rest = "--sender kim@firma.example --recipient robin@example.com --json";
+  const [listed, forger, waiting] = await Promise.all([
+    explain(`greylist explain --client 203.0.113.9 ${rest}`),
+    explain(`greylist explain --client 203.0.113.8 ${rest}`),
+    explain(`GREYLIST_DNSWL= greylist explain --client 203.0.113.9 ${rest}`),
+  ]);
+  assert.deepEqual(
+    [listed.status, listed.client_name, listed.reason, listed.entry],
+    [0, "mx.firma.example", "DNSWL", "good.example>=1"],
+  );
+  const asked = (listed.dns as { type: string; name: string; answer: string }[])
+    .map(({ type, name, answer }) => `${type} ${name}: ${answer}`);
+  assert.ok(asked.includes("PTR 9.113.0.203.in-addr.arpa: mx.firma.example"));
+  assert.ok(asked.includes("A 9.113.0.203.good.example: 127.0.5.3"));
+  assert.deepEqual([forger.status, forger.client_name], [75, "unknown"]);
+  assert.equal(waiting.spf[0].vouches, "firma.example");
+  const of = (waiting.records as { kind: string; of: string }[])
+    .filter(({ kind }) => kind === "triplet").map(({ of }) => of);
+  assert.deepEqual(of, ["m:firma.example", "a:203.0.113.9", "spf:firma.example"]);
+});
+
+test("forget takes what stands under a domain, what 0.1.0 knows, and what a user wrote", async (t) => {
+  const state = `sqlite:${path.join(tempDir(t), "state.db")}`;
+  const run = shell(t, {
+    GREYLIST_STORE: state,
+    GREYLIST_LEARN_CORRESPONDENTS: "yes",
+    GREYLIST_AUTO_WHITELIST_DOMAINS: "1",
+  });
+  const setup = await load({
+    flags: readCommandLine(["--store", state, "--learn-correspondents"], commands),
+    env: {},
+    ...files,
+  });
+  if ("problems" in setup) throw new Error(setup.problems.join());
+  const { subjectOf, correspondents } = policyOptions(setup.setup);
+  const from = "kim@firma.example", to = "robin@example.com";
+  const client = { name: "mx.firma.example", address: "203.0.113.9" };
+  const subject = subjectOf({ ...client, sender: from, recipient: to });
+  const under = subject?.keysUnder("firma.example"), now = Math.ceil(Date.now() / 1000);
+  const use = { seen: now, until: now + 86_400 };
+  const entries = {
+    [under?.senders[0] ?? ""]: encodeSender({ first: now, ...use }),
+    [under?.triplets[0] ?? ""]: encodeTriplet({ state: "waiting", first: now, until: now + 99 }),
+    [subject?.keys.domain ?? ""]: encodeDomain({ senders: "passed", ...use }),
+    [subject?.releaseTriplet ?? ""]: `p ${now} ${now}`,
+    [subject?.releaseClient ?? ""]: `c 9 ${now}`,
+    [correspondents?.pairKey(from, to) ?? ""]: encodeCorrespondent(use),
+  };
+  const store = await openState(setup.setup);
+  for (const [key, text] of Object.entries(entries)) {
+    await store.put(key, text, 86_400, performance.now() + 5000);
+  }
+  await store.close();
+  const forgotten = await run(`greylist forget ${whole} --json`);
+  const kinds = (found: { kind: string }[]) => found.map(({ kind }) => kind).sort();
+  const first = JSON.parse(forgotten.stdout);
+  assert.deepEqual(kinds(first.forgotten), [
+    "0.1.0's triplet",
+    "correspondent",
+    "sender",
+    "triplet",
+  ]);
+  assert.deepEqual(kinds(first.stays), ["0.1.0's client", "domain"]);
+  const domain = JSON.parse((await run(`greylist forget ${whole} --domain --json`)).stdout);
+  assert.deepEqual(kinds(domain.forgotten), ["domain"]);
+  const alone = JSON.parse((await run(`greylist forget --client 203.0.113.9 --json`)).stdout);
+  assert.deepEqual(kinds(alone.forgotten), ["0.1.0's client"]);
+  const line = `action=greylist, client_name=${client.name}, client_address=${client.address}, ` +
+    `sender=${from}, recipient=${to}`;
+  const left = await run(`printf '%s\\n' 'no mail' '${line}' 'stopped' | greylist explain --json`);
+  assert.equal(left.status, 75);
+  assert.equal(JSON.parse(left.stdout).reason, "new");
 });
 
 test("both copies of an entry are told, what counts by nothing is refused, and what is wider stays", async (t) => {

@@ -99,3 +99,15 @@ test("what passes does so until the time that was told, and not a second longer"
     assert.equal(on.decisions().at(-1), decision);
   }
 });
+
+test("a record that cannot be read stays where it is, which a request would not leave it", async () => {
+  const { on, explain, store } = explainable();
+  await on.policy.answer(request());
+  const { records } = await explain({}), soon = () => performance.now() + 1000;
+  const key = records.find(({ kind }) => kind === "triplet")?.key ?? "";
+  await store.put(key, "t9 unknown", 60, soon());
+  await assert.rejects(explain({}), { name: "StoreError" });
+  assert.equal(await store.get(key, soon()), "t9 unknown");
+  await on.policy.answer(request());
+  assert.equal(await store.get(key, soon()), undefined);
+});
