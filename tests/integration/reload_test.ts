@@ -144,6 +144,7 @@ test("of a list that is a folder a new file counts, and a bad one leaves the old
   assert.ok(!await passes("bob@example.org")());
   write("10-people.conf", "bob@example.org\n");
   await waitFor("the new file to count", passes("bob@example.org"));
+  await on.said("took the new lists");
   const before = times();
   write("20-bad.conf", "carol@example.org\n@dave.example\n");
   write("30-good.conf", "erin@example.org\n");
