@@ -76,7 +76,9 @@ export async function withAsking(
   );
   let store: Store | undefined;
   try {
-    store = await openState(setup, { down: (server) => void down.push(server), up() {} });
+    store = await openState(setup, {
+      observer: { down: (server) => void down.push(server), up() {} },
+    });
     const clientName = mail.clientName ??
       await dns.resolver.ask((lookup) => verifiedName(mail.client, lookup));
     return await use({

@@ -56,7 +56,7 @@ export async function importState({ line, env }: Given): Promise<number> {
       const source = sourceOf(name);
       begun.push({ name, source, first: await source.next() });
     }
-    store = isTrial ? undefined : await openState(setup);
+    store = isTrial ? undefined : await openState(setup, { bulk: true });
     const intake = new Intake(store, { times, tripletKey: tripletKeyLength(config) });
     return await takeAll(begun, intake, isTrial) ? 0 : exitData;
   } catch (error) {

@@ -12,8 +12,8 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import type { Setup } from "../config/load.ts";
-import { openStore } from "../stores/open.ts";
-import type { Store, StoreObserver } from "../stores/store.ts";
+import { openStore, type StoreOptions } from "../stores/open.ts";
+import type { Store } from "../stores/store.ts";
 
 /** Why a command cannot get at the state; undefined if it can. */
 export function whyNoState({ store }: Pick<Setup["config"], "store">): string | undefined {
@@ -21,21 +21,26 @@ export function whyNoState({ store }: Pick<Setup["config"], "store">): string | 
   return "store = memory: only the daemon itself has its state; want memcached or sqlite";
 }
 
-/** Opens the state, where there is no reason against it. Rejects with a StoreError. */
+/**
+ * Opens the state, where there is no reason against it. Rejects with a StoreError.
+ *
+ * @param how what else its store has to know, beside the settings
+ */
 export async function openState(
   { config, secrets }: Pick<Setup, "config" | "secrets">,
-  observer: StoreObserver = { down() {}, up() {} },
+  how: Partial<Pick<StoreOptions, "observer" | "bulk">> = {},
 ): Promise<Store> {
   const file = config.store.kind === "sqlite" ? config.store.path : undefined;
   const made = file !== undefined && !fs.existsSync(file) ? file : undefined;
   try {
     return await openStore(config.store, {
       timeoutMs: config.storeTimeout * 1000,
-      observer,
+      observer: { down() {}, up() {} },
       clock: () => Date.now() / 1000,
       keyPrefix: config.keyPrefix,
       copies: config.storeCopies,
       ...(secrets.memcached === undefined ? {} : { auth: secrets.memcached }),
+      ...how,
     });
   } finally {
     if (made !== undefined) giveToFoldersOwner(made);

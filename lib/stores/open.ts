@@ -19,6 +19,8 @@ export interface StoreOptions {
   readonly keyPrefix?: string;
   /** The setting `store-copies`. */
   readonly copies?: number;
+  /** Whether millions of entries are to be written (sqlite.ts). */
+  readonly bulk?: boolean;
 }
 
 /** Opens the store; rejects with a StoreError when it can be said now that it will not work. */

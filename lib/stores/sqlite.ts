@@ -43,6 +43,8 @@ export interface SqliteOptions {
   readonly pruning?: { readonly everyMs: number; readonly rows: number };
   /** From which length of the write-ahead log on nothing is written. */
   readonly longestLogBytes?: number;
+  /** Whether millions are to be written: more at a time, for which others may have to wait. */
+  readonly bulk?: boolean;
 }
 
 /** Some 25,000 writes (measured), hours on most machines, and no full disk. */
@@ -81,6 +83,7 @@ export class SqliteStore implements Store {
       writable: () => this.#writable(),
       letGo: () => this.#letGo(),
       error: (error) => this.#error(error),
+      bulk: options.bulk ?? false,
     }, this.#writing);
   }
 
@@ -89,7 +92,7 @@ export class SqliteStore implements Store {
    * when the file cannot serve. One that is only locked is opened later, by the first operation.
    */
   static async open(file: string, options: SqliteOptions): Promise<SqliteStore> {
-    const store = new SqliteStore(await loadSqlite(), file, options);
+    const store = new SqliteStore(await loadSqlite(options.bulk), file, options);
     try {
       const deadline = performance.now() + options.timeoutMs;
       await store.#untilFree(deadline, () => store.#opened());

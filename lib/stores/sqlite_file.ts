@@ -58,8 +58,10 @@ export interface SqliteFile {
 /**
  * Loads SQLite, and returns what opens a file, making it if it is not there; its directory has to be.
  * Everything that the result does throws, for a lock as for anything else: see `isBusy`.
+ *
+ * @param bulk millions of entries are to be written
  */
-export async function loadSqlite(): Promise<(file: string) => SqliteFile> {
+export async function loadSqlite(bulk = false): Promise<(file: string) => SqliteFile> {
   // Imported here, so that only who uses SQLite pays for it, also when all modules are one bundle.
   const { DatabaseSync } = await import("node:sqlite");
   return (file) => {
@@ -67,6 +69,7 @@ export async function loadSqlite(): Promise<(file: string) => SqliteFile> {
     const database = new DatabaseSync(file);
     try {
       makeTables(database);
+      if (bulk) preferBulk(database);
       return prepared(database, file);
     } catch (error) {
       database.close();
@@ -166,6 +169,15 @@ function makeTables(database: DatabaseSync): void {
   // Another process may have been faster.
   if (isEmpty()) { for (const statement of schema) run(statement); }
   run("COMMIT");
+}
+
+/**
+ * Keys are hashes, so that many entries write all pages again and again: they are kept in memory, and written back to
+ * the file seldom. The log becomes 64 MiB long for it.
+ */
+function preferBulk(database: DatabaseSync): void {
+  database.prepare("PRAGMA cache_size = -65536").get();
+  database.prepare("PRAGMA wal_autocheckpoint = 16384").get();
 }
 
 function prepared(database: DatabaseSync, file: string): SqliteFile {

@@ -21,6 +21,9 @@ export const longestPauseMs = 40;
 /** In one transaction: some 10 ms, in which no other process writes. */
 const mostTogether = 250;
 
+/** The same for what is brought in in bulk, where each page that is written has several entries: some 80 ms. */
+const mostInBulk = 2000;
+
 /** What the writes need of the store that they belong to. */
 export interface Owner {
   /** The file, open and fit to be written to; throws when it is not. */
@@ -28,6 +31,8 @@ export interface Owner {
   /** To be called after an error: the file is opened anew for what comes next. */
   letGo(): void;
   error(error: unknown): StoreError;
+  /** Whether others may have to wait longer for the lock. */
+  readonly bulk: boolean;
 }
 
 interface Write {
@@ -77,7 +82,7 @@ export class SqliteWrites {
   }
 
   #commit(): void {
-    const writes = this.#waiting.slice(0, mostTogether);
+    const writes = this.#waiting.slice(0, this.owner.bulk ? mostInBulk : mostTogether);
     if (writes.length === 0) return;
     const failures = new Map<Write, unknown>();
     try {
