@@ -217,20 +217,21 @@ test("an import that was killed can be run again", async (t) => {
 
 test("a terminal is shown how far it is, and anything else is not", (t) => {
   const { file, state } = tools(t);
-  const dump = file("postgrey.dump", triplets(500)), args = ["--store", `sqlite:${state}`];
+  const dump = file("postgrey.dump", triplets(4000)), args = ["--store", `sqlite:${state}`];
   const quoted = ["env", ...program, "import", "--from", "postgrey", ...args, "-"]
     .map((word) => `'${word}'`).join(" ");
-  const slowly = `(head -n 100 ${dump}; sleep 1; tail -n +101 ${dump}) | ${quoted}`;
+  // More than a pipe and a first piece hold: when it is gone, the import is under way.
+  const slowly = `(head -n 7000 ${dump}; sleep 1; tail -n +7001 ${dump}) | ${quoted}`;
   const { stdout } = spawnSync("script", ["-qefc", slowly, "/dev/null"], {
     env: environment(),
     encoding: "utf8",
   });
   const lines = stdout.replace("\r\n", "").split("\r\x1b[K");
   assert.match(lines[1] ?? "", /^standard input: \d+ entries$/);
-  assert.equal(lines.at(-1)?.trimEnd(), "imported 500 entries of 500 read");
+  assert.equal(lines.at(-1)?.trimEnd(), "imported 4000 entries of 4000 read");
   const { stdout: out, stderr } = spawnSync("sh", ["-c", slowly], {
     env: environment(),
     encoding: "utf8",
   });
-  assert.deepEqual([out, stderr], ["imported 0 entries of 500 read, 500 known already\n", ""]);
+  assert.deepEqual([out, stderr], ["imported 0 entries of 4000 read, 4000 known already\n", ""]);
 });
