@@ -34,9 +34,10 @@ RUN export DEBIAN_FRONTEND=noninteractive; \
     rm -rf /var/lib/apt/lists/*
 
 COPY --from=build /usr/local/lib/greylist /usr/local/lib/greylist
-COPY postfix/launcher /usr/local/bin/greylist
-COPY postfix/entrypoint postfix/add-users postfix/health postfix/rotate-log /usr/local/lib/greylist/
-COPY postfix/rsyslog.conf /etc/rsyslog.d/10-greylist.conf
+COPY postfix/image/launcher /usr/local/bin/greylist
+COPY postfix/image/entrypoint postfix/image/add-users postfix/image/health postfix/image/rotate-log \
+    /usr/local/lib/greylist/
+COPY postfix/image/rsyslog.conf /etc/rsyslog.d/10-greylist.conf
 COPY postfix/main.cf postfix/master.cf /etc/postfix/
 COPY postfix/whitelist_clients postfix/whitelist_senders postfix/whitelist_recipients /etc/greylist/
 
