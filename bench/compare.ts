@@ -110,6 +110,7 @@ await withCleanup(async (t) => {
   for (let round = 1; round <= rounds; round++) {
     for (const cell of cells) {
       const { kind, connections } = cell, server = await serverOf(cell);
+      server.check();
       const before = processorTime(server);
       const result = await load(policyload, server.endpoint, {
         ...{ connections, seconds, seed: seed++, pool: poolOf(cell.contender) },

@@ -88,6 +88,7 @@ static void add(struct connection *c, long now) {
 
 static void answer(struct connection *c, int deferred) {
   const char *text = deferred ? "action=DEFER_IF_PERMIT Greylisted\n\n" : "action=DUNNO\n\n";
+  if (c->fd < 0) return;
   if (write(c->fd, text, strlen(text)) < 0 && errno != EPIPE && errno != ECONNRESET) fail("write");
 }
 
@@ -126,6 +127,7 @@ static void read_request(struct connection *c) {
   if (got < 0 && errno == EAGAIN) return;
   if (got <= 0) {
     close(c->fd); /* and keeps its memory: somebody may still wait for memcached on its behalf */
+    c->fd = -1;
     return;
   }
   c->received += got;

@@ -36,6 +36,8 @@ export interface Server {
   /** `inet:127.0.0.1:41234`, `unix:/path` */
   readonly endpoint: string;
   readonly pid: number;
+  /** Throws, with what the server said, if it has ended. */
+  check(): void;
 }
 
 /** Starts greylist as a daemon, with one of the stores; `more` are further settings. */
@@ -99,14 +101,18 @@ export async function startPostgrey(t: Cleanup, clientPasses: number): Promise<S
 
 async function answering(port: number, running: Running): Promise<Server> {
   const asker = new Asker({ host: "127.0.0.1", port });
-  let over = false;
-  void running.exited.then(() => over = true);
+  let status: number | string | undefined;
+  void running.exited.then((ended) => status = ended);
+  const check = () => {
+    if (status === undefined) return;
+    throw new Error(`the server has ended with ${status}: ${running.stderr()}`);
+  };
   await waitFor("the server to answer", async () => {
-    if (over) throw new Error(`it has ended: ${running.stderr()}`);
+    check();
     return (await asker.ask(request({ protocol_state: "DATA" }), 1000)).kind === "reply";
   });
   asker.close();
-  return { endpoint: `inet:127.0.0.1:${port}`, pid: running.pid };
+  return { endpoint: `inet:127.0.0.1:${port}`, pid: running.pid, check };
 }
 
 /** The processor time that a server has taken so far, in microseconds; Linux counts in hundredths of a second (proc(5)). */
