@@ -1,6 +1,7 @@
 /** What the runtime itself costs: a server on node:net that says DUNNO to everything. `bare PORT` prints the runtime. */
 import * as net from "node:net";
 import process from "node:process";
+import { backlogOf } from "../lib/server/room.ts";
 
 net.createServer((socket) => {
   let end = "";
@@ -11,5 +12,5 @@ net.createServer((socket) => {
     socket.write("action=DUNNO\n\n", "latin1");
   });
   socket.on("error", () => socket.destroy());
-}).listen(Number(process.argv[2]), "127.0.0.1");
+}).listen({ port: Number(process.argv[2]), host: "127.0.0.1", backlog: backlogOf(511, 1) });
 process.stdout.write(`Deno ${process.versions["deno"]}`);
