@@ -9,7 +9,7 @@ import { startMemcached } from "../tests/support/memcached.ts";
 const after: (() => void | Promise<void>)[] = [];
 const memcached = await startMemcached({ after: (fn) => after.push(fn) });
 const store = new MemcachedStore([{ kind: "inet", host: "127.0.0.1", port: memcached.port }], {
-  timeoutMs: 500,
+  timeoutMilliseconds: 500,
   observer: { down() {}, up() {} },
 });
 

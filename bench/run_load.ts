@@ -1,6 +1,6 @@
 /** A load (policyload.c) as a process of its own. */
 import { start, withCleanup } from "../tests/support/process.ts";
-import { primedAfterMs, type Server } from "./servers.ts";
+import { primedAfterMilliseconds, type Server } from "./servers.ts";
 
 /** The triplets that are asked about, as policyload.c says. */
 export const kinds = ["fresh", "known", "white"] as const;
@@ -62,6 +62,6 @@ export async function makeKnown(
 ): Promise<void> {
   for (let time = 1; time <= 2; time++) {
     for (const [{ endpoint }, pool] of pools) await prime(program, endpoint, pool);
-    await new Promise((resolve) => setTimeout(resolve, primedAfterMs));
+    await new Promise((resolve) => setTimeout(resolve, primedAfterMilliseconds));
   }
 }

@@ -24,7 +24,7 @@ const readsOfGreylist = 8;
 const delaySeconds = 1;
 
 /** Until then what was asked once passes, also where times are whole seconds. */
-export const primedAfterMs = 1000 * delaySeconds + 1200;
+export const primedAfterMilliseconds = 1000 * delaySeconds + 1200;
 
 export const stores = ["memory", "memcached", "sqlite"] as const;
 export type StoreName = typeof stores[number];

@@ -29,7 +29,7 @@ if (!(seconds >= 10 && rate >= 1)) throw new Error("wanted --minutes of at least
 const sampleSeconds = Math.max(1, Math.min(60, seconds / 15));
 
 /** How much the end may differ from the start: a busy machine's noise, and V8's leisure in collecting garbage. */
-const margins = { mebibytes: 48, descriptors: 2, p50: 2, p50Ms: 20 };
+const margins = { mebibytes: 48, descriptors: 2, p50: 2, p50Milliseconds: 20 };
 
 /** The share of new triplets that may pass because a busy machine stood still for longer than store-timeout. */
 const mostStoreFailures = 0.1;
@@ -118,7 +118,7 @@ function drift(samples: readonly Sample[]): string[] {
   compare("MiB of memory", ({ mebibytes }) => mebibytes, (start) => start + margins.mebibytes);
   compare("descriptors", ({ descriptors }) => descriptors, (start) => start + margins.descriptors);
   const p50 = ({ times }: Sample) => Math.round(percentile(times, 0.5));
-  compare("p50 in ms", p50, (start) => margins.p50 * start + margins.p50Ms);
+  compare("p50 in ms", p50, (start) => margins.p50 * start + margins.p50Milliseconds);
   return problems;
 }
 

@@ -69,7 +69,7 @@ interface Asked {
 async function onStore(address: string, fill: (asked: Asked) => Promise<void>): Promise<void> {
   const clock = { now: Math.floor(Date.now() / 1000) };
   const store = await openStore(parseStoreAddress(address), {
-    timeoutMs: 5000,
+    timeoutMilliseconds: 5000,
     observer: { down: (_, why) => fail(why), up: () => {} },
     clock: () => clock.now,
     keyPrefix: "gl1:",
@@ -80,7 +80,7 @@ async function onStore(address: string, fill: (asked: Asked) => Promise<void>): 
   const policy = createPolicy(options, {
     store,
     log,
-    now: () => clock.now,
+    clock: () => clock.now,
     instances: new Instances(),
     learning,
   });

@@ -11,7 +11,7 @@ export const connections = 50;
 export const delaySeconds = 2;
 
 /** By then a retry passes, also when times are cut to whole seconds. */
-const retryMs = 1000 * (delaySeconds + 2);
+const retryMilliseconds = 1000 * (delaySeconds + 2);
 
 /** How many triplets are known from the beginning. */
 const known = 5000;
@@ -23,7 +23,7 @@ const answers = {
 };
 
 /** An answer later than this counts as none. */
-const patienceMs = 5000;
+const patienceMilliseconds = 5000;
 
 export class SteadyLoad {
   answered = 0;
@@ -52,7 +52,7 @@ export class SteadyLoad {
     let waiting = Array.from({ length: known }, (_, number) => number);
     await Promise.all(waiting.map((number) => this.#send(number)));
     while (waiting.length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, retryMs));
+      await new Promise((resolve) => setTimeout(resolve, retryMilliseconds));
       const texts = await Promise.all(waiting.map((number) => this.#send(number)));
       waiting = waiting.filter((_, n) => !answers.pass.test(texts[n] ?? ""));
     }
@@ -78,7 +78,7 @@ export class SteadyLoad {
     const turn = this.#turn++, [oldest] = this.#deferred;
     if (turn % 2 === 1) return this.#ask(turn % known, "pass");
     const retries = turn % 4 === 2 && oldest !== undefined &&
-      performance.now() > oldest.at + retryMs;
+      performance.now() > oldest.at + retryMilliseconds;
     if (retries) return this.#ask(this.#deferred.shift()?.number ?? 0, "pass");
     const number = this.#numbers++;
     this.fresh++;
@@ -103,7 +103,7 @@ export class SteadyLoad {
   async #send(number: number): Promise<string> {
     const asker = this.#idle.pop() ??
       await new Promise<Asker>((resolve) => void this.#waiting.push(resolve));
-    const answer = await asker.ask(triplet(number), patienceMs);
+    const answer = await asker.ask(triplet(number), patienceMilliseconds);
     const next = this.#waiting.shift();
     if (next === undefined) this.#idle.push(asker);
     else next(asker);

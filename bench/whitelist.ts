@@ -207,14 +207,14 @@ async function measureSenders(): Promise<void> {
   if (kind === undefined) return;
   const { list: senders, problems } = await finish(readSenderList(sources(kind, MANY)));
   if (problems.length > 0) throw new Error(`unreadable: ${problems[0]?.text}`);
-  const now = () => 1_700_000_000;
+  const clock = () => 1_700_000_000;
   const log = new Proxy({} as Log, { get: () => () => {} });
   const policyWith = (lists: typeof policyOptions.lists) => {
-    const store = new MemoryStore(now, 1_000_000);
+    const store = new MemoryStore(clock, 1_000_000);
     const parts = {
       store,
       log,
-      now,
+      clock,
       instances: new Instances(),
       learning: new Learning(store, log),
     };
