@@ -13,16 +13,24 @@ export function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefine
 /** The groups of 16 bits of an address, two or eight. */
 export type Groups = readonly number[];
 
-const IPV4 = /^([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})$/;
+const octets = /^([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})$/;
+const leadingZero = /(?:^|[.:])0[0-9]+(?:\.|$)/;
 
 /**
- * The groups of an address as Postfix writes it, or undefined for anything else (`unknown`, a zone,
- * brackets). IPv4 without ipaddr.js, to which 010.0.0.1 is 8.0.0.1 and 0x7f.1 an address.
+ * The groups of an address as Postfix writes it, or undefined for anything else: `unknown`, a zone, brackets, and
+ * `010.0.0.1`, which is another address to everybody who reads it.
  */
-export const groupsOf = remembering((text): Groups | undefined => {
-  const match = IPV4.exec(text);
+export const groupsOf = remembering((text): Groups | undefined =>
+  text.includes(".") && leadingZero.test(text) ? undefined : listedGroupsOf(text)
+);
+
+/**
+ * The same of an address in a list, where leading zeros are decimal, as in postgrey: `010.0.0.1` is 10.0.0.1. IPv4 without
+ * ipaddr.js, to which that is 8.0.0.1, and 0x7f.1 an address.
+ */
+export function listedGroupsOf(text: string): Groups | undefined {
+  const match = octets.exec(text);
   if (match !== null) {
-    // Leading zeros are decimal, as in postgrey: 010.0.0.1 is 10.0.0.1.
     const [a = 0, b = 0, c = 0, d = 0] = match.slice(1).map(Number);
     return Math.max(a, b, c, d) > 255 ? undefined : [a << 8 | b, c << 8 | d];
   }
@@ -34,7 +42,7 @@ export const groupsOf = remembering((text): Groups | undefined => {
   } catch {
     return undefined; // how parse() says that this is no address; isValid() would parse twice
   }
-});
+}
 
 function isMapped(parts: Groups): boolean {
   return parts[5] === 0xffff && parts.slice(0, 5).every((part) => part === 0);

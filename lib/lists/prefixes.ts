@@ -5,7 +5,7 @@
  *   IPv6 network shorter than /96 never holds an IPv4 address.
  * - A lookup asks once for each prefix length in use, whatever the number of entries.
  */
-import { type Groups, groupsOf } from "../address.ts";
+import { type Groups, listedGroupsOf } from "../address.ts";
 import { Places } from "./places.ts";
 
 export interface Network {
@@ -19,7 +19,7 @@ const MAPPED_BITS = 96;
 export function parseNetwork(text: string): Network | undefined {
   const slash = text.indexOf("/");
   const address = slash < 0 ? text : text.slice(0, slash);
-  const groups = groupsOf(address);
+  const groups = listedGroupsOf(address);
   if (groups === undefined) return undefined;
   const bits = groups.length * 16;
   if (slash < 0) return { groups, length: bits };

@@ -82,6 +82,8 @@ const CASES: Record<string, [string, string, string, string | undefined][]> = {
     ["0.0.0.0/0", "unknown", "2001:db8::1", undefined],
     ["255.255.255.255", "unknown", "255.255.255.255", "255.255.255.255"],
     ["010.000.000.001", "unknown", "10.0.0.1", "010.000.000.001"],
+    ["10.0.0.1", "unknown", "010.000.000.001", undefined],
+    ["::ffff:010.0.0.1", "unknown", "10.0.0.1", "::ffff:010.0.0.1"],
     ["10.0.0.0/8\n10.1.0.0/16", "unknown", "10.1.2.3", "10.1.0.0/16"],
   ],
   "IPv6 addresses and networks": [
