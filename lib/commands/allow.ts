@@ -7,7 +7,7 @@
  */
 import type { Config } from "../config/settings.ts";
 import { formatDuration, parseDuration } from "../config/units.ts";
-import { type Found, ownersOf, recordsOf } from "../greylist/explanation.ts";
+import { type FoundRecord, ownersOf, recordsOf } from "../greylist/explanation.ts";
 import { timeInWords } from "../greylist/record_words.ts";
 import { encodeClient, encodeSender, encodeTriplet } from "../greylist/records.ts";
 import { wholeSeconds } from "../greylist/trust.ts";
@@ -37,7 +37,7 @@ export async function allow(given: Given): Promise<number> {
     if (why !== undefined) return await refuse([why]);
     const seconds = period ?? asking.setup.config.maxAge;
     const until = wholeSeconds(asking.now) + seconds;
-    const changing = new Changing(asking), written: Found[] = [], left: Found[] = [];
+    const changing = new Changing(asking), written: FoundRecord[] = [], left: FoundRecord[] = [];
     for (const { found, text } of await recordsFor(asking, subject, scope, until)) {
       if (text === undefined) left.push(found);
       else {
@@ -45,7 +45,7 @@ export async function allow(given: Given): Promise<number> {
         written.push(found);
       }
     }
-    const told = ({ kind, of, key }: Found) => ({ kind, of: escapeText(of), key });
+    const told = ({ kind, of, key }: FoundRecord) => ({ kind, of: escapeText(of), key });
     if (line.switches.has("json")) {
       print(JSON.stringify({ until, allowed: written.map(told), left: left.map(told) }));
     } else {
@@ -116,7 +116,7 @@ async function recordsFor(
   subject: Subject,
   scope: Scope,
   until: number,
-): Promise<{ readonly found: Found; readonly text: string | undefined }[]> {
+): Promise<{ readonly found: FoundRecord; readonly text: string | undefined }[]> {
   const { now, options: { rules } } = asking, { keys } = subject;
   const entries = await readAll(asking, {
     senders: scope === "sender" ? keys.senders : undefined,

@@ -69,7 +69,11 @@ export async function withAsking(
   const silent = { dnsDown() {}, dnsUp() {}, dnsListUnusable() {} };
   const dns = recorded(
     await openDns(
-      { servers: config.dnsServers, timeoutMs: config.dnsTimeout * 1000, spf: config.spf },
+      {
+        servers: config.dnsServers,
+        timeoutMilliseconds: config.dnsTimeout * 1000,
+        spf: config.spf,
+      },
       silent,
     ),
     { asked: (one) => asked.push(one), spf: (verdict) => spf.push(verdict) },

@@ -14,7 +14,7 @@ export class DnsSource {
   async for(config: Config): Promise<Dns | undefined> {
     const settings: DnsSettings = {
       servers: config.dnsServers,
-      timeoutMs: config.dnsTimeout * 1000,
+      timeoutMilliseconds: config.dnsTimeout * 1000,
       spf: config.spf,
     };
     const by = JSON.stringify(settings);

@@ -8,7 +8,7 @@
 import {
   concluded,
   type Conclusion,
-  type Found,
+  type FoundRecord,
   outOfReach,
   recordsWeighed,
   settled,
@@ -46,7 +46,7 @@ interface Explained {
   readonly conclusion: Conclusion;
   /** Who the client is, and what its mail is known by; undefined where a list has decided. */
   readonly identity: Identity | undefined;
-  readonly records: readonly Found[];
+  readonly records: readonly FoundRecord[];
   /** What is not looked for, and why. */
   readonly notes: readonly string[];
 }

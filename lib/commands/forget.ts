@@ -8,7 +8,7 @@
  *
  * Exit status: 0; 64; 66, 69, also when not all copies could be told; 78.
  */
-import { type Found, type Owners, ownersOf, recordsOf } from "../greylist/explanation.ts";
+import { type FoundRecord, type Owners, ownersOf, recordsOf } from "../greylist/explanation.ts";
 import type { Subject } from "../identity/subject.ts";
 import { escapeText } from "../log/escape.ts";
 import { type Asking, withAsking } from "./asking.ts";
@@ -29,7 +29,7 @@ export async function forget(given: Given): Promise<number> {
       tell(["--domain: want --sender, whose domain it is"]);
       return exitUsage;
     }
-    const changing = new Changing(asking), forgotten: Found[] = [], stays: Found[] = [];
+    const changing = new Changing(asking), forgotten: FoundRecord[] = [], stays: FoundRecord[] = [];
     for (const found of await everything(asking, subject, scope)) {
       if (isIn(scope, withDomain, found.kind)) {
         await changing.delete(found.key);
@@ -47,7 +47,7 @@ export async function forget(given: Given): Promise<number> {
   });
 }
 
-function isIn(scope: Scope, withDomain: boolean, kind: Found["kind"]): boolean {
+function isIn(scope: Scope, withDomain: boolean, kind: FoundRecord["kind"]): boolean {
   switch (kind) {
     case "client":
     case "0.1.0's client":
@@ -63,13 +63,13 @@ function isIn(scope: Scope, withDomain: boolean, kind: Found["kind"]): boolean {
   }
 }
 
-function wayOf(kind: Found["kind"]): string {
+function wayOf(kind: FoundRecord["kind"]): string {
   if (kind === "domain") return "; --domain forgets it, too";
   return kind === "client" || kind === "0.1.0's client" ? "; --client alone forgets it" : "";
 }
 
 /** All that there may be of the scope, and what is wider, whatever the settings let count. */
-async function everything(asking: Asking, subject: Subject, scope: Scope): Promise<Found[]> {
+async function everything(asking: Asking, subject: Subject, scope: Scope): Promise<FoundRecord[]> {
   const { mail, now, options: { rules, correspondents } } = asking;
   const { keys } = subject, domain = subject.senderDomain();
   const isMail = scope === "triplet", hasSender = scope !== "client";
@@ -107,10 +107,10 @@ async function everything(asking: Asking, subject: Subject, scope: Scope): Promi
   return [...own, ...await read(subject.keysUnder(domain), nowhere, vouching)];
 }
 
-function inWords({ kind, of, words }: Found): string {
+function inWords({ kind, of, words }: FoundRecord): string {
   return `${kind} (${escapeText(of)}): ${words?.says}`;
 }
 
-function inJson({ kind, of, key, words }: Found) {
+function inJson({ kind, of, key, words }: FoundRecord) {
   return { kind, of: escapeText(of), key, says: words?.says };
 }

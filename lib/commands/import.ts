@@ -12,7 +12,7 @@
  */
 import { load, subjectOptions } from "../config/load.ts";
 import { files } from "../files.ts";
-import { type Source, SourceError } from "../moves/finding.ts";
+import { type Findings, SourceError } from "../moves/finding.ts";
 import { Intake } from "../moves/intake.ts";
 import { ownSource, tripletKeyLength } from "../moves/own_lines.ts";
 import { type PostgreyOptions, postgreySource } from "../moves/postgrey.ts";
@@ -76,7 +76,7 @@ export async function importState({ line, env }: Given): Promise<number> {
 function sourcesFrom(
   from: string | undefined,
   options: PostgreyOptions & SqlgreyOptions,
-): (name: string) => Source {
+): (name: string) => Findings {
   return (name) => {
     if (from === "postgrey") return naming(name, postgreySource(name, options));
     if (from === "sqlgrey") return naming(name, sqlgreySource(name, options));
@@ -85,7 +85,7 @@ function sourcesFrom(
 }
 
 /** The same, whose error says of which file it is. */
-async function* naming(name: string, source: Source): Source {
+async function* naming(name: string, source: Findings): Findings {
   try {
     yield* source;
   } catch (error) {

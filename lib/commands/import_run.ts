@@ -1,5 +1,5 @@
 /** The run of an import, as whoever has started it sees it: how far it is, what could not be read, what it came to. */
-import { type Source, SourceError } from "../moves/finding.ts";
+import { type Findings, SourceError } from "../moves/finding.ts";
 import type { Intake } from "../moves/intake.ts";
 import { Progress } from "./progress.ts";
 import { print, tell } from "./terminal.ts";
@@ -7,8 +7,8 @@ import { print, tell } from "./terminal.ts";
 /** A source that has given its first entries, or has none. */
 export interface Begun {
   readonly name: string;
-  readonly source: Source;
-  readonly first: Awaited<ReturnType<Source["next"]>>;
+  readonly source: Findings;
+  readonly first: Awaited<ReturnType<Findings["next"]>>;
 }
 
 /** So many lines that cannot be read are told one by one. */

@@ -3,19 +3,19 @@ import * as fs from "node:fs";
 import * as tty from "node:tty";
 
 /** Between two of them. */
-const everyMs = 500;
+const everyMilliseconds = 500;
 
 const clearLine = "\r\x1b[K";
 
 export class Progress {
   readonly #isSeen = tty.isatty(2);
-  #next = performance.now() + everyMs;
+  #next = performance.now() + everyMilliseconds;
   #isShown = false;
 
   /** Shows `text` in place of what was shown before, if it is time to. */
   show(text: () => string): void {
     if (!this.#isSeen || performance.now() < this.#next) return;
-    this.#next = performance.now() + everyMs;
+    this.#next = performance.now() + everyMilliseconds;
     this.#isShown = true;
     fs.writeSync(2, clearLine + text());
   }

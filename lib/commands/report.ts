@@ -11,7 +11,7 @@ import { parseDuration } from "../config/units.ts";
 import { settings } from "../config/settings.ts";
 import type { LineEvent } from "../log/line.ts";
 import { figuresOf } from "../report/figures.ts";
-import { nothingRead, readSources, type Source } from "../report/sources.ts";
+import { type LogSource, nothingRead, readSources } from "../report/sources.ts";
 import { Tally } from "../report/tally.ts";
 import { reportText } from "../report/text.ts";
 import { WaitingMails } from "../report/waiting.ts";
@@ -84,7 +84,7 @@ function readOptions({ options, settings: given, problems: others }: Given["line
 }
 
 /** A file, or `-` for standard input. */
-function sourceOf(name: string, now: number): Source {
+function sourceOf(name: string, now: number): LogSource {
   if (name === "-") {
     if (process.stdin.isTTY) tell(["reading standard input, because no FILE was named"]);
     return { name: "standard input", latest: now, reopen: false, open: () => process.stdin };

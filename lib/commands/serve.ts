@@ -15,7 +15,7 @@ import { openDestination } from "../log/destinations.ts";
 import type { Log } from "../log/log.ts";
 import { type OpenLog, openLog } from "../log/open.ts";
 import type { Daemon } from "../server/daemon.ts";
-import type { Hangup, Reading } from "../server/reload.ts";
+import type { Hangup, Rereading } from "../server/reload.ts";
 import { openStore } from "../stores/open.ts";
 import { type Store, StoreError } from "../stores/store.ts";
 import { unavailableStore } from "../stores/unavailable.ts";
@@ -90,7 +90,7 @@ async function openLogOf(
 }
 
 /** Serves in the mode that is set. Rejects when it cannot start, and when it cannot go on. */
-async function serveMode(setup: Setup, openLog: OpenLog, reading: Reading): Promise<void> {
+async function serveMode(setup: Setup, openLog: OpenLog, reading: Rereading): Promise<void> {
   const { config } = setup;
   const watching = config.mode === "spawn" || config.metrics === undefined
     ? undefined
@@ -102,7 +102,7 @@ async function serveMode(setup: Setup, openLog: OpenLog, reading: Reading): Prom
   const store = watching?.counted(opened) ?? opened;
   const learning = new Learning(store, log);
   const dns = new DnsSource(log, watching?.exchanged);
-  const parts = { store, log, now, instances: new Instances(), learning };
+  const parts = { store, log, clock, instances: new Instances(), learning };
   const policyFor = async (setup: Setup) =>
     createPolicy(policyOptions(setup), { ...parts, dns: await dns.for(setup.config) });
   let policy = await policyFor(setup);
@@ -159,13 +159,13 @@ async function watch(endpoint: NonNullable<Config["metrics"]>, openLog: OpenLog)
 }
 
 /** The time, in UNIX seconds. */
-const now = () => Date.now() / 1000;
+const clock = () => Date.now() / 1000;
 
 function open({ config, secrets }: Setup, log: Log): Promise<Store> {
   return openStore(config.store, {
-    timeoutMs: config.storeTimeout * 1000,
+    timeoutMilliseconds: config.storeTimeout * 1000,
     observer: log,
-    clock: now,
+    clock,
     memoryEntries: config.memoryEntries,
     keyPrefix: config.keyPrefix,
     copies: config.storeCopies,

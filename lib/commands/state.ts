@@ -34,7 +34,7 @@ export async function openState(
   const made = file !== undefined && !fs.existsSync(file) ? file : undefined;
   try {
     return await openStore(config.store, {
-      timeoutMs: config.storeTimeout * 1000,
+      timeoutMilliseconds: config.storeTimeout * 1000,
       observer: { down() {}, up() {} },
       clock: () => Date.now() / 1000,
       keyPrefix: config.keyPrefix,

@@ -21,7 +21,7 @@ export async function lacking({ config, secrets }: Setup): Promise<string[]> {
     checkLogTarget(config.log),
     dnsOf(config),
     checkStore(config.store, {
-      timeoutMs: config.storeTimeout * 1000,
+      timeoutMilliseconds: config.storeTimeout * 1000,
       ...(secrets.memcached === undefined ? {} : { auth: secrets.memcached }),
     }),
   ]);
@@ -43,7 +43,7 @@ async function dnsOf(config: Config): Promise<string[]> {
   return await checkDns({
     servers: config.dnsServers,
     zones: [...config.dnswl, ...config.dnsbl],
-    timeoutMs: config.dnsTimeout * 1000,
+    timeoutMilliseconds: config.dnsTimeout * 1000,
   });
 }
 

@@ -6,7 +6,7 @@
 /** What an entry takes beside its own bytes: names, objects, the map's place. A guess upwards. */
 const overheadBytes = 500;
 
-interface Entry<Value> {
+interface CachedAnswer<Value> {
   readonly value: Value;
   readonly until: number;
   readonly bytes: number;
@@ -14,7 +14,7 @@ interface Entry<Value> {
 
 export class Cache<Value> {
   /** In the order of their last use. */
-  readonly #entries = new Map<string, Entry<Value>>();
+  readonly #entries = new Map<string, CachedAnswer<Value>>();
   #bytes = 0;
 
   constructor(private readonly mostBytes: number) {}
@@ -45,12 +45,12 @@ export class Cache<Value> {
     this.#bytes = 0;
   }
 
-  #add(key: string, entry: Entry<Value>): void {
+  #add(key: string, entry: CachedAnswer<Value>): void {
     this.#entries.set(key, entry);
     this.#bytes += entry.bytes;
   }
 
-  #remove(key: string, entry: Entry<Value>): void {
+  #remove(key: string, entry: CachedAnswer<Value>): void {
     this.#entries.delete(key);
     this.#bytes -= entry.bytes;
   }

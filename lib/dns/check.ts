@@ -9,17 +9,19 @@ export interface DnsToCheck {
   /** None: those of resolv.conf. */
   readonly servers: readonly NameServer[];
   readonly zones: readonly Zone[];
-  readonly timeoutMs: number;
+  readonly timeoutMilliseconds: number;
 }
 
 /** Every list has an entry for it (RFC 5782 section 5). */
 const testPoint = [127, 0, 0, 2];
 
 /** A line for each server that does not answer, and each list that does not have its test point. Never rejects. */
-export async function checkDns({ servers, zones, timeoutMs }: DnsToCheck): Promise<string[]> {
+export async function checkDns(
+  { servers, zones, timeoutMilliseconds }: DnsToCheck,
+): Promise<string[]> {
   const asked = servers.length > 0 ? servers : systemServers()();
   const ask = async (question: Question | undefined, of: readonly NameServer[]) =>
-    question && (await exchange(question, of, timeoutMs).reply)?.answer;
+    question && (await exchange(question, of, timeoutMilliseconds).reply)?.answer;
   const dead = await Promise.all(asked.map(async (server) => {
     const answer = await ask({ name: ".", type: "NS" }, [server]);
     return answer === undefined ? [`dns-servers: ${formatNameServer(server)} does not answer`] : [];

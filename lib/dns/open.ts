@@ -11,7 +11,7 @@ import type { JudgeSpf } from "./spf.ts";
 export interface DnsSettings {
   /** None: those of resolv.conf. */
   readonly servers: readonly NameServer[];
-  readonly timeoutMs: number;
+  readonly timeoutMilliseconds: number;
   readonly spf: boolean;
 }
 
@@ -24,13 +24,13 @@ export interface Dns {
 }
 
 export async function openDns(
-  { servers, timeoutMs, spf }: DnsSettings,
+  { servers, timeoutMilliseconds, spf }: DnsSettings,
   observer: DnsObserver & ListsObserver,
   exchanged?: Exchanged,
 ): Promise<Dns> {
   const named = servers.length > 0 ? () => servers : systemServers();
   return {
-    resolver: new Resolver({ servers: named, timeoutMs, observer, exchanged }),
+    resolver: new Resolver({ servers: named, timeoutMilliseconds, observer, exchanged }),
     lists: new DnsLists(observer, () => performance.now() / 1000),
     judgeSpf: spf ? await (await import("./spf.ts")).loadSpf() : undefined,
   };

@@ -11,7 +11,7 @@
  */
 const requestsToAskRoot = 2;
 const requestsToOpen = 3;
-const probeEveryMs = 1000;
+const probeEveryMilliseconds = 1000;
 
 export class Outage {
   /** Requests in a row without an answer. */
@@ -35,7 +35,9 @@ export class Outage {
 
   /** While it is open: whether it is time to ask the root again. The caller does. */
   probes(now: number): boolean {
-    if (!this.isOpen || this.#root === "asked" || now - this.#askedAt < probeEveryMs) return false;
+    if (!this.isOpen || this.#root === "asked" || now - this.#askedAt < probeEveryMilliseconds) {
+      return false;
+    }
     this.#ask(now);
     return true;
   }
@@ -48,13 +50,13 @@ export class Outage {
   }
 
   /** An answer, to whatever question. Gives for how long it was out of order, if it was. */
-  answered(now: number): { readonly openMs: number } | undefined {
+  answered(now: number): { readonly openMilliseconds: number } | undefined {
     this.#unanswered = 0;
     this.#root = "not asked";
     if (this.#since === undefined) return undefined;
-    const openMs = now - this.#since;
+    const openMilliseconds = now - this.#since;
     this.#since = undefined;
-    return { openMs };
+    return { openMilliseconds };
   }
 
   #ask(now: number): "ask the root" {

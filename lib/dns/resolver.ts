@@ -43,7 +43,7 @@ export interface ResolverOptions {
   /** Asked in this order; called for each question, because resolv.conf may change. */
   readonly servers: () => readonly NameServer[];
   /** The setting `dns-timeout`. */
-  readonly timeoutMs: number;
+  readonly timeoutMilliseconds: number;
   readonly observer: DnsObserver;
   /** Told of each question to name servers how long it took, and whether there was an answer. */
   readonly exchanged?: Exchanged | undefined;
@@ -100,13 +100,18 @@ export class Resolver {
   async ask<Result>(
     use: (lookup: Lookup, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
-    const { timeoutMs } = this.options;
+    const { timeoutMilliseconds } = this.options;
     const abort = new AbortController();
-    const cancel = afterLastLook(timeoutMs, () => abort.abort());
+    const cancel = afterLastLook(timeoutMilliseconds, () => abort.abort());
     const late = new Promise<undefined>((resolve) =>
       abort.signal.addEventListener("abort", () => resolve(undefined), { once: true })
     );
-    const tally: Tally = { deadline: performance.now() + timeoutMs, late, answers: 0, timeouts: 0 };
+    const tally: Tally = {
+      deadline: performance.now() + timeoutMilliseconds,
+      late,
+      answers: 0,
+      timeouts: 0,
+    };
     try {
       return await use((name, type) => this.#lookup(name, type, tally), abort.signal);
     } finally {
@@ -189,7 +194,7 @@ export class Resolver {
 
   async #send(question: Question): Promise<Reply | undefined> {
     const { exchanged } = this.options, began = performance.now();
-    const asked = exchange(question, this.options.servers(), this.options.timeoutMs);
+    const asked = exchange(question, this.options.servers(), this.options.timeoutMilliseconds);
     this.#exchanges.add(asked);
     const reply = await asked.reply;
     this.#exchanges.delete(asked);
@@ -207,7 +212,7 @@ export class Resolver {
     const change = this.#outage.answered(performance.now());
     if (change === undefined) return;
     this.#silentDomains.clear(); // it was not theirs
-    this.options.observer.dnsUp(change.openMs / 1000);
+    this.options.observer.dnsUp(change.openMilliseconds / 1000);
   }
 
   #askRoot(begun: number): void {

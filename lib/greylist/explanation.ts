@@ -20,7 +20,7 @@ import {
 } from "./record_words.ts";
 
 /** What stands, or does not, under one key. */
-export interface Found {
+export interface FoundRecord {
   readonly kind:
     | "sender"
     | "triplet"
@@ -65,10 +65,15 @@ export function ownersOf(subject: Subject, isVouched: boolean): Owners {
 }
 
 /** All records that were looked for, in the order in which they count. */
-export function recordsOf(entries: Entries, owners: Owners, now: number, rules: Rules): Found[] {
-  const found: Found[] = [];
+export function recordsOf(
+  entries: Entries,
+  owners: Owners,
+  now: number,
+  rules: Rules,
+): FoundRecord[] {
+  const found: FoundRecord[] = [];
   const add = <Record>(
-    kind: Found["kind"],
+    kind: FoundRecord["kind"],
     of: string,
     entry: Entry<Record> | undefined,
     inWords: (record: Record, now: number, rules: Rules) => Words,
@@ -95,7 +100,7 @@ export function recordsWeighed(
   { read: { entries }, subject }: Weighed,
   now: number,
   rules: Rules,
-): Found[] {
+): FoundRecord[] {
   return recordsOf(entries, ownersOf(subject, entries.vouched ?? false), now, rules);
 }
 

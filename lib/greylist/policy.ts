@@ -42,7 +42,7 @@ export interface PolicyOptions extends JudgeOptions {
 /** What a policy works with. */
 export interface PolicyParts extends JudgeParts {
   /** The time, in UNIX seconds; fractions count. */
-  readonly now: () => number;
+  readonly clock: () => number;
   /** The transactions that have their header; kept when the options change. */
   readonly instances: Instances;
   /** What is being learned; kept, too. */
@@ -74,7 +74,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
       learn(request, user);
       return nothingToSay(request, "authenticated client");
     }
-    const now = parts.now();
+    const now = parts.clock();
     try {
       return act(listed(request, lists) ?? await judge(request, now), request, now);
     } catch (error) {
@@ -94,7 +94,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
     parts.learning.learn({ user, sender, recipient }, {
       correspondents,
       maxAgeSeconds: rules.maxAgeSeconds,
-      now: parts.now(),
+      now: parts.clock(),
       deadline: performance.now() + options.storeTimeoutMilliseconds,
     });
   }

@@ -27,7 +27,7 @@ import {
   clientNetwork,
   type IdentifyBy,
   normalizeSender,
-  type Prefixes,
+  type PrefixLengths,
   splitAddress,
   tripletMaterial,
 } from "./triplet.ts";
@@ -47,7 +47,7 @@ export interface SubjectOptions {
   readonly normalizeSenders: "full" | "postgrey";
   /** The characters of which the first that is found begins an extension (postconf(5)); empty: none does. */
   readonly recipientDelimiter: string;
-  readonly prefixes: Prefixes;
+  readonly prefixes: PrefixLengths;
   readonly keyPrefix: string;
   readonly secret?: Uint8Array;
 }

@@ -15,13 +15,13 @@ import { parseAddress } from "../address.ts";
 import { remembering } from "../recent.ts";
 
 /** How many bits of an address identify a client. */
-export interface Prefixes {
+export interface PrefixLengths {
   readonly ipv4: number;
   readonly ipv6: number;
 }
 
 /** The client's network, such as `192.0.2.0/24` or `2001:db8::/64`; undefined for no address. */
-export function clientNetwork(address: string, prefixes: Prefixes): string | undefined {
+export function clientNetwork(address: string, prefixes: PrefixLengths): string | undefined {
   const parsed = parseAddress(address);
   if (parsed === undefined) return undefined;
   const bits = parsed.kind() === "ipv4" ? prefixes.ipv4 : prefixes.ipv6;

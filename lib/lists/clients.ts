@@ -24,14 +24,14 @@ import { type Found, readEntries, type Reading, type Remark } from "./reading.ts
 import type { Facts, Surveyable } from "./survey.ts";
 
 /** A client as Postfix describes it: the attributes client_name and client_address. */
-export interface Client {
+export interface ClientAttributes {
   readonly name: string;
   readonly address: string;
 }
 
 export interface ClientList extends Surveyable {
   /** The entry that this client is in: the nearest name, else the longest network, else a regex. */
-  match(client: Client): Rule | undefined;
+  match(client: ClientAttributes): Rule | undefined;
 }
 
 const WANTED =
@@ -65,7 +65,7 @@ class Clients implements ClientList {
     return undefined;
   };
 
-  match(client: Client): Rule | undefined {
+  match(client: ClientAttributes): Rule | undefined {
     const place = this.#names.find(canonicalDomain(client.name)) ?? this.#network(client.address) ??
       this.patterns.find(client.name);
     return place === undefined ? undefined : this.lines.rule(place);

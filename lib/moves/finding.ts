@@ -10,7 +10,7 @@ export type Finding =
   | { readonly where: string; readonly bad: string };
 
 /** Entries in the order of the source, some at a time. Fails with a SourceError. */
-export type Source = AsyncGenerator<readonly Finding[]>;
+export type Findings = AsyncGenerator<readonly Finding[]>;
 
 /** A source cannot be used, or not to its end. */
 export class SourceError extends Error {

@@ -26,7 +26,7 @@ export interface Counts {
 const mostUnderWay = 4000;
 
 /** How long, in milliseconds, a store may take for so many. */
-const longestMs = 30_000;
+const longestMilliseconds = 30_000;
 
 export interface IntakeOptions {
   readonly times: Times;
@@ -76,7 +76,7 @@ export class Intake {
       return;
     }
     if (byKey.size === 0) return;
-    const deadline = performance.now() + longestMs;
+    const deadline = performance.now() + longestMilliseconds;
     const texts = await readTexts(store, [...byKey.keys()], 0, deadline);
     await Promise.all([...byKey.values()].map((item, place) => {
       return this.#join(item, texts[place], store, deadline);

@@ -13,7 +13,7 @@
  * - A key says by its form what is kept under it (doc/state.md); under those of 0.1.0 there is nothing but its forms.
  */
 import { partHashWith, recordKeysWith } from "../identity/record_keys.ts";
-import { type Finding, found, type Source, SourceError } from "./finding.ts";
+import { type Finding, type Findings, found, SourceError } from "./finding.ts";
 import {
   clientForm,
   correspondentForm,
@@ -67,7 +67,7 @@ export function tripletKeyLength({ keyPrefix }: Keying): number {
 }
 
 /** The entries of an export; `-` is standard input. Fails with a SourceError. */
-export async function* ownSource(name: string, keying: Keying): Source {
+export async function* ownSource(name: string, keying: Keying): Findings {
   const reader = new OwnLines(keying);
   for await (const lines of linesOf(name)) {
     yield lines.map((line) => reader.take(line)).filter((finding) => finding !== undefined);

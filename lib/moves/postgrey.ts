@@ -21,7 +21,7 @@ import { type SubjectOptions, subjectsWith } from "../identity/subject.ts";
 import { clientNetwork, tripletMaterial } from "../identity/triplet.ts";
 import { remembering } from "../recent.ts";
 import { DumpReader, type Pair } from "./db_dump.ts";
-import { type Finding, found, type Source, SourceError } from "./finding.ts";
+import { type Finding, type Findings, found, SourceError } from "./finding.ts";
 import { clientForm, releaseTripletForm } from "./item.ts";
 import { linesOf } from "./lines.ts";
 
@@ -33,7 +33,7 @@ export interface PostgreyOptions {
 }
 
 /** The entries of a dump; `-` is standard input. Fails with a SourceError. */
-export async function* postgreySource(name: string, options: PostgreyOptions): Source {
+export async function* postgreySource(name: string, options: PostgreyOptions): Findings {
   const reader = new DumpReader(), findingOf = postgreyFindings(options);
   for await (const lines of linesOf(name)) {
     const findings: Finding[] = [];

@@ -21,7 +21,7 @@ import { type SubjectOptions, subjectsWith } from "../identity/subject.ts";
 import type { Times } from "../greylist/merge.ts";
 import { renewalSeconds } from "../greylist/trust.ts";
 import { bytesOf, openRows, type Row, type SqliteRows } from "../stores/sqlite_rows.ts";
-import { type Finding, found, type Source, SourceError } from "./finding.ts";
+import { type Finding, type Findings, found, SourceError } from "./finding.ts";
 import { domainForm, senderForm, tripletForm } from "./item.ts";
 
 export interface SqlgreyOptions {
@@ -53,7 +53,7 @@ const columns: Readonly<Record<Known["table"], readonly string[]>> = {
 const pieceRows = 1000;
 
 /** The entries of a file. Fails with a SourceError. */
-export async function* sqlgreySource(file: string, options: SqlgreyOptions): Source {
+export async function* sqlgreySource(file: string, options: SqlgreyOptions): Findings {
   const findingOf = sqlgreyFindings(options);
   if (!files.exists(file)) throw new SourceError("there is no such file", true);
   let rows: SqliteRows | undefined;

@@ -13,7 +13,7 @@ export interface Bins {
   readonly bins: readonly Bin[];
 }
 
-const hourMs = 3_600_000;
+const hourMilliseconds = 3_600_000;
 
 /** A bar needs a few pixels, and a table not too many rows. */
 const mostBins = 200;
@@ -25,13 +25,13 @@ const sizes = [1, 3, 6, 12, 24, 7 * 24];
 export function binned(hours: readonly (Hour & { readonly from: number })[]): Bins | undefined {
   const first = hours[0], last = hours.at(-1);
   if (first === undefined || last === undefined) return undefined;
-  const begin = onTheWall(first.from), span = (onTheWall(last.from) - begin) / hourMs + 1;
+  const begin = onTheWall(first.from), span = (onTheWall(last.from) - begin) / hourMilliseconds + 1;
   const weeks = Math.ceil(span / (mostBins - 2) / 168) * 168;
   // Both ends may stand in the middle of a bin.
   const hoursEach = sizes.find((size) => span / size <= mostBins - 2) ?? weeks;
-  const placeOf = (from: number) => Math.floor(onTheWall(from) / hourMs / hoursEach);
+  const placeOf = (from: number) => Math.floor(onTheWall(from) / hourMilliseconds / hoursEach);
   const bins = Array.from({ length: placeOf(last.from) - placeOf(first.from) + 1 }, (_, n) => ({
-    from: new Date((placeOf(first.from) + n) * hoursEach * hourMs),
+    from: new Date((placeOf(first.from) + n) * hoursEach * hourMilliseconds),
     deferred: 0,
     accepted: 0,
     letThrough: 0,

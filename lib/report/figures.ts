@@ -1,6 +1,6 @@
 /** The figures of a report, as --json prints them: all that the other forms show is taken from here. Pure. */
 import { escapeForLog } from "../log/escape.ts";
-import type { Reading } from "./sources.ts";
+import type { ReadSoFar } from "./sources.ts";
 import type { Counts } from "./ranking.ts";
 import { type Hour, named, type Tally, type Wait } from "./tally.ts";
 import type { Trouble } from "./troubles.ts";
@@ -57,7 +57,7 @@ export interface Rule {
 /** Reasons that let mail through because something is missing, not because somebody is known. */
 const noMerit: readonly string[] = ["store failure", "client address unknown"];
 
-export function figuresOf(tally: Tally, read: Reading, windowSeconds: number): Figures {
+export function figuresOf(tally: Tally, read: ReadSoFar, windowSeconds: number): Figures {
   const { waits, waiting, decisions, longest, clients } = tally;
   const { neverCameBack, mayStillCome } = waiting.remaining(tally.last);
   const median = waits.percentile(0.5);

@@ -12,7 +12,7 @@ import { type TextLines, textLines } from "./text_lines.ts";
 import { troubleWords } from "./troubles.ts";
 
 /** A log. */
-export interface Source {
+export interface LogSource {
   readonly name: string;
   /** It has no line that is later than that, in UNIX seconds: the year of stamps without one comes from it. */
   readonly latest: number;
@@ -22,7 +22,7 @@ export interface Source {
 }
 
 /** What has been read so far. */
-export interface Reading {
+export interface ReadSoFar {
   bytes: number;
   lines: number;
   tooLong: number;
@@ -32,7 +32,7 @@ export interface Reading {
   readonly problems: string[];
 }
 
-export function nothingRead(): Reading {
+export function nothingRead(): ReadSoFar {
   return { bytes: 0, lines: 0, tooLong: 0, withoutTime: 0, problems: [] };
 }
 
@@ -44,12 +44,12 @@ const decisionWords = /action(?:=|\\*":)/;
 
 /** Reads all; never rejects. `onBatch` is called every now and then. */
 export async function readSources(
-  sources: readonly Source[],
+  sources: readonly LogSource[],
   take: Take,
-  read: Reading,
+  read: ReadSoFar,
   onBatch: () => void,
 ): Promise<void> {
-  const waiting: { readonly source: Source; readonly begins: number }[] = [];
+  const waiting: { readonly source: LogSource; readonly begins: number }[] = [];
   for (const source of sources) {
     waiting.push({ source, begins: source.reopen ? await beginningOf(source) : -Infinity });
   }
@@ -72,7 +72,7 @@ export async function readSources(
 }
 
 /** When the first line was said that tells; -Infinity if none of the first does, or it cannot be read. */
-async function beginningOf(source: Source): Promise<number> {
+async function beginningOf(source: LogSource): Promise<number> {
   try {
     for await (const lines of textLines(source.open()).batches()) {
       for (const line of lines) {
@@ -96,15 +96,15 @@ function eventIn(line: string): LineEvent | undefined {
 class Reader {
   /** When the next line was said, or a later one before it. */
   now: number;
-  readonly #source: Source;
-  readonly #read: Reading;
+  readonly #source: LogSource;
+  readonly #read: ReadSoFar;
   readonly #text: TextLines;
   readonly #batches: AsyncGenerator<string[]>;
   #bytes = 0;
   #lines: readonly string[] = [];
   #place = 0;
 
-  constructor(source: Source, begins: number, read: Reading) {
+  constructor(source: LogSource, begins: number, read: ReadSoFar) {
     this.now = begins;
     this.#source = source;
     this.#read = read;

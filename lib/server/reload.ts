@@ -17,7 +17,7 @@ import {
 import type { Loaded, Setup } from "../config/load.ts";
 
 /** How a running program reads again what it read at its start. */
-export interface Reading {
+export interface Rereading {
   readonly everything: () => Promise<Loaded>;
   readonly lists: (config: Config) => Promise<ReadLists>;
 }
@@ -44,7 +44,7 @@ export interface Hangup {
 export function reloadOnDemand(
   setup: Setup,
   log: Log,
-  reading: Reading,
+  reading: Rereading,
   signals: Hangup,
   take: (next: Setup) => void | Promise<void>,
 ): () => void {
@@ -75,7 +75,7 @@ export function reloadOnDemand(
 /** Reads everything anew; undefined, and told to the log, when the old setup has to stay. */
 export async function reload(
   current: Setup,
-  reading: Reading,
+  reading: Rereading,
   log: Log,
 ): Promise<Setup | undefined> {
   const loaded = await reading.everything();
@@ -102,7 +102,7 @@ export async function reload(
 /** Reads the lists anew, the settings staying as they are; undefined as above. */
 export async function reloadLists(
   current: Setup,
-  reading: Reading,
+  reading: Rereading,
   log: Log,
 ): Promise<Setup | undefined> {
   const { lists, problems, warnings } = await reading.lists(current.config);
@@ -122,7 +122,7 @@ export async function reloadLists(
 export function watchFiles(
   paths: () => readonly string[],
   changed: () => void,
-  everyMs: number,
+  everyMilliseconds: number,
 ): () => void {
   let watched = paths(), known = fingerprint(watched), pending: string | undefined;
   const timer = setInterval(() => {
@@ -139,7 +139,7 @@ export function watchFiles(
       pending = undefined;
       changed();
     }
-  }, everyMs);
+  }, everyMilliseconds);
   return () => clearInterval(timer);
 }
 

@@ -3,14 +3,14 @@
  * whether it is back.
  *
  *     closed ── the count of failures reaches `failuresToOpen` ──▶ open
- *     open ──── `probeAfterMs` after a failure, or at once after a success ──▶ one probe
+ *     open ──── `probeAfterMilliseconds` after a failure, or at once after a success ──▶ one probe
  *     probe ─── it is the last of `successesToClose` in a row, and open long enough ──▶ closed
  *           └── it fails, or it is not yet the last ──▶ open
  *
  * - The count goes up by one with each failure, and down, but not below 0, by `forgivenPerSuccess` with
  *   each success and by `forgivenPerSecond` as time goes by. So failures need not be in a row to open it.
- * - Open long enough: `probeAfterMs`; but when it opens within `relapseMs` of having closed, twice as long
- *   as the time before, up to `relapseMs`. What is at the edge is soon down for a minute at a time, with
+ * - Open long enough: `probeAfterMilliseconds`; but when it opens within `relapseMilliseconds` of having closed, twice as long
+ *   as the time before, up to `relapseMilliseconds`. What is at the edge is soon down for a minute at a time, with
  *   one line in the log each time, and not down and up with every second request.
  * - A report on something that began before the last change says nothing of the time after it, and counts
  *   for nothing: answers still come in when it has opened, late failures when it has closed.
@@ -25,11 +25,11 @@ export interface BreakerRules {
   readonly forgivenPerSuccess: number;
   readonly forgivenPerSecond: number;
   /** How long after the last failure the next probe may go. */
-  readonly probeAfterMs: number;
+  readonly probeAfterMilliseconds: number;
   /** How many probes have to succeed in a row. */
   readonly successesToClose: number;
   /** Opening again so soon is a relapse; also the longest that a relapse keeps it open. */
-  readonly relapseMs: number;
+  readonly relapseMilliseconds: number;
 }
 
 /**
@@ -40,9 +40,9 @@ export const operationRules: BreakerRules = {
   failuresToOpen: 3,
   forgivenPerSuccess: 0.5,
   forgivenPerSecond: 0,
-  probeAfterMs: 1000,
+  probeAfterMilliseconds: 1000,
   successesToClose: 3,
-  relapseMs: 60_000,
+  relapseMilliseconds: 60_000,
 };
 
 type State =
@@ -59,7 +59,7 @@ type State =
 export type Change =
   | { readonly kind: "none" }
   | { readonly kind: "opened" }
-  | { readonly kind: "closed"; readonly openMs: number };
+  | { readonly kind: "closed"; readonly openMilliseconds: number };
 
 const none: Change = { kind: "none" };
 
@@ -68,7 +68,7 @@ export class Breaker {
   /** When it last opened or closed. */
   #changedAt = -Infinity;
   /** How long it stays open at least, this time or the last. */
-  #holdMs = 0;
+  #holdMilliseconds = 0;
 
   constructor(private readonly rules: BreakerRules) {}
 
@@ -95,28 +95,31 @@ export class Breaker {
       if (state.failures > 0) this.#count(-this.rules.forgivenPerSuccess, now);
       return none;
     }
-    const openMs = now - state.since, successes = state.successes + 1;
-    if (successes < this.rules.successesToClose || openMs < this.#holdMs) {
+    const openMilliseconds = now - state.since, successes = state.successes + 1;
+    if (successes < this.rules.successesToClose || openMilliseconds < this.#holdMilliseconds) {
       this.#state = { ...state, probeAt: now, probing: false, successes };
       return none;
     }
     this.#state = { kind: "closed", failures: 0, countedAt: now };
     this.#changedAt = now;
-    return { kind: "closed", openMs };
+    return { kind: "closed", openMilliseconds };
   }
 
   /** What began at `begun` did not work. */
   failure(begun: number, now: number): Change {
     const state = this.#state;
     if (begun <= this.#changedAt) return none;
-    const { probeAfterMs, relapseMs } = this.rules, probeAt = now + probeAfterMs;
+    const { probeAfterMilliseconds, relapseMilliseconds } = this.rules,
+      probeAt = now + probeAfterMilliseconds;
     if (state.kind === "open") {
       this.#state = { ...state, probeAt, probing: false, successes: 0 };
       return none;
     }
     if (this.#count(1, now) < this.rules.failuresToOpen) return none;
-    const relapse = now - this.#changedAt < relapseMs;
-    this.#holdMs = relapse ? Math.min(2 * this.#holdMs, relapseMs) : probeAfterMs;
+    const relapse = now - this.#changedAt < relapseMilliseconds;
+    this.#holdMilliseconds = relapse
+      ? Math.min(2 * this.#holdMilliseconds, relapseMilliseconds)
+      : probeAfterMilliseconds;
     this.#state = { kind: "open", since: now, probeAt, probing: false, successes: 0 };
     this.#changedAt = now;
     return { kind: "opened" };
@@ -126,7 +129,7 @@ export class Breaker {
   inconclusive(begun: number, now: number): void {
     const state = this.#state;
     if (state.kind === "closed" || begun <= this.#changedAt) return;
-    this.#state = { ...state, probeAt: now + this.rules.probeAfterMs, probing: false };
+    this.#state = { ...state, probeAt: now + this.rules.probeAfterMilliseconds, probing: false };
   }
 
   /** Brings the count up to date, and changes it. */

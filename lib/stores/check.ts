@@ -9,7 +9,7 @@ import { openStore, type StoreOptions } from "./open.ts";
 /**
  * What keeps the store from being used by this user, as a text, or undefined when nothing does.
  *
- * - Memcached: every server has to store something and to answer, all at once, within `timeoutMs`.
+ * - Memcached: every server has to store something and to answer, all at once, within `timeoutMilliseconds`.
  * - SQLite: a file that is there is opened as the server would open it. One that is not there is not
  *   made: an empty file beside it, for a moment, shows whether its directory takes one.
  *
@@ -17,7 +17,7 @@ import { openStore, type StoreOptions } from "./open.ts";
  */
 export async function checkStore(
   address: StoreAddress,
-  options: Pick<StoreOptions, "timeoutMs" | "auth">,
+  options: Pick<StoreOptions, "timeoutMilliseconds" | "auth">,
 ): Promise<string | undefined> {
   switch (address.kind) {
     case "memory":
@@ -37,7 +37,7 @@ export async function checkStore(
 
 async function tryStore(
   address: StoreAddress,
-  options: Pick<StoreOptions, "timeoutMs" | "auth">,
+  options: Pick<StoreOptions, "timeoutMilliseconds" | "auth">,
 ): Promise<string | undefined> {
   try {
     const observer = { down() {}, up() {} };
@@ -47,7 +47,7 @@ async function tryStore(
       clock: () => Date.now() / 1000,
     });
     try {
-      await store.ping(performance.now() + options.timeoutMs);
+      await store.ping(performance.now() + options.timeoutMilliseconds);
     } finally {
       await store.close();
     }

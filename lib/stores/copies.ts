@@ -82,12 +82,12 @@ export function readFirst(
 /**
  * Has all servers do something; settles when the first one has, or rejects when none could.
  *
- * @param usualMs how long it may take where nobody waits for it any more
+ * @param usualMilliseconds how long it may take where nobody waits for it any more
  */
 export async function toAll(
   servers: readonly RemoteServer[],
   deadline: Deadline,
-  usualMs: number,
+  usualMilliseconds: number,
   operation: (server: RemoteServer, deadline: Deadline) => Promise<void>,
 ): Promise<void> {
   const tries = servers.map((server) => {
@@ -100,7 +100,7 @@ export async function toAll(
   for (const [i, trying] of tries.entries()) {
     const server = servers[i];
     if (server === undefined) continue;
-    trying.catch(() => operation(server, performance.now() + usualMs)).catch(() => {});
+    trying.catch(() => operation(server, performance.now() + usualMilliseconds)).catch(() => {});
   }
 }
 

@@ -52,6 +52,6 @@ export class Health {
 
   #tell(change: Change): void {
     if (change.kind === "opened") this.observer.down(this.label, this.#why);
-    if (change.kind === "closed") this.observer.up(this.label, change.openMs / 1000);
+    if (change.kind === "closed") this.observer.up(this.label, change.openMilliseconds / 1000);
   }
 }

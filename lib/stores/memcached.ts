@@ -28,7 +28,7 @@ const pingKey = "greylist-ping";
 
 export interface MemcachedOptions {
   /** How long an operation usually may take; tells a short remainder from a hanging server. */
-  readonly timeoutMs: number;
+  readonly timeoutMilliseconds: number;
   readonly observer: StoreObserver;
   readonly auth?: Credentials;
   /** What all keys begin with; behind it may stand in braces what chooses the servers. */
@@ -150,7 +150,7 @@ export class MemcachedStore implements Store {
     const { copies } = this.#layout, servers = this.#inOrderOf(key), [first] = servers;
     return copies === 1 && first !== undefined
       ? operation(first, deadline)
-      : toAll(servers.slice(0, copies), deadline, this.options.timeoutMs, operation);
+      : toAll(servers.slice(0, copies), deadline, this.options.timeoutMilliseconds, operation);
   }
 
   /** The places of the keys that can be read in one go, because the same servers keep them; others are told. */

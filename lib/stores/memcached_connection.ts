@@ -54,9 +54,9 @@ export interface Pending {
 const loginOpcodes: readonly number[] = [opcodes.listMechanisms, opcodes.login];
 
 /** A server that closes a connection so soon after it was made does so with every one. */
-const youngMs = 1000;
+const youngMilliseconds = 1000;
 
-export class Connection {
+export class MemcachedConnection {
   readonly #server: Server;
   /** By their sequence numbers. */
   readonly #pending = new Map<number, Pending>();
@@ -196,7 +196,7 @@ export class Connection {
   /** @param closed by the server, or the network, and not by us for what the server said */
   #die(why: string, closed = false): void {
     if (this.#dead) return;
-    const young = performance.now() - this.#since < youngMs;
+    const young = performance.now() - this.#since < youngMilliseconds;
     const busy = this.destroy(why);
     this.died(why, closed && !busy && !young);
   }

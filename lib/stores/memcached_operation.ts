@@ -1,7 +1,7 @@
 /** One question to a Memcached server, from when it is sent to when its promise settles. */
 import type { Waiting } from "./deadlines.ts";
 import type { Health } from "./health.ts";
-import type { Connection, Pending } from "./memcached_connection.ts";
+import type { MemcachedConnection, Pending } from "./memcached_connection.ts";
 import { printable, type Reply, statuses } from "./memcached_protocol.ts";
 import type { Question } from "./memcached_questions.ts";
 import type { RemoteServer } from "./memcached_server.ts";
@@ -21,7 +21,7 @@ export class Operation<T> implements Pending, Waiting {
     readonly deadline: Deadline,
     private readonly server: RemoteServer,
     private readonly side: Health,
-    private readonly connection: Connection,
+    private readonly connection: MemcachedConnection,
     private readonly resolve: (value: T) => void,
     private readonly reject: (error: StoreError) => void,
   ) {}

@@ -44,7 +44,13 @@ const longestBody = 8192;
 const noCas = "\0".repeat(8);
 
 /** The bytes of a request. */
-export function request(opcode: number, opaque: number, key = "", extras = "", value = ""): string {
+export function requestBytes(
+  opcode: number,
+  opaque: number,
+  key = "",
+  extras = "",
+  value = "",
+): string {
   const { length } = key, body = extras.length + length + value.length;
   // In one call, without an array: half the time of an answer's eight requests.
   // deno-fmt-ignore

@@ -5,7 +5,7 @@
  * A stored value is its key, a space, and the value. A value that comes back with another key in front is another
  * request's, and not believed.
  */
-import { opcodes, type Reply, request, statuses, uint32 } from "./memcached_protocol.ts";
+import { opcodes, type Reply, requestBytes, statuses, uint32 } from "./memcached_protocol.ts";
 
 export interface Question<Answer> {
   /** What its requests ask; the reply to the last of them comes last, and always. */
@@ -39,7 +39,7 @@ export function reading(key: string): Question<string | undefined> {
     lastOpcode: opcodes.get,
     lastPlace: 0,
     mayMiss: true,
-    requests: (opaque) => request(opcodes.get, opaque, key),
+    requests: (opaque) => requestBytes(opcodes.get, opaque, key),
     take(reply) {
       if (reply.status !== statuses.success) return undefined;
       const value = valueOf(reply, key);
@@ -63,8 +63,8 @@ export function readingMany(keys: readonly string[]): Question<readonly (string 
     mayMiss: true,
     requests(opaque) {
       let requests = "";
-      for (const key of keys) requests += request(opcodes.getQuietly, opaque++, key);
-      return requests + request(opcodes.noop, opaque);
+      for (const key of keys) requests += requestBytes(opcodes.getQuietly, opaque++, key);
+      return requests + requestBytes(opcodes.noop, opaque);
     },
     take(reply, place) {
       const key = keys[place];
@@ -91,7 +91,7 @@ export function writing(key: string, value: string, expires: number): Question<v
     lastOpcode: opcodes.set,
     lastPlace: 0,
     mayMiss: false,
-    requests: (opaque) => request(opcodes.set, opaque, key, extras, `${key} ${value}`),
+    requests: (opaque) => requestBytes(opcodes.set, opaque, key, extras, `${key} ${value}`),
     take: () => undefined,
     answer: undefined,
   };
@@ -104,7 +104,7 @@ export function deleting(key: string): Question<void> {
     lastOpcode: opcodes.delete,
     lastPlace: 0,
     mayMiss: true,
-    requests: (opaque) => request(opcodes.delete, opaque, key),
+    requests: (opaque) => requestBytes(opcodes.delete, opaque, key),
     take: () => undefined,
     answer: undefined,
   };

@@ -31,7 +31,7 @@ import { formatServer } from "./address.ts";
 import { type BreakerRules, operationRules } from "./breaker.ts";
 import type { Deadlines, Waiting } from "./deadlines.ts";
 import { Health } from "./health.ts";
-import { Connection, type Credentials } from "./memcached_connection.ts";
+import { type Credentials, MemcachedConnection } from "./memcached_connection.ts";
 import { Operation } from "./memcached_operation.ts";
 import { places } from "./memcached_protocol.ts";
 import { deleting, type Question, reading, readingMany, writing } from "./memcached_questions.ts";
@@ -71,7 +71,7 @@ export const mostTogether = places - 1;
 
 export interface ServerOptions {
   /** How long an operation usually may take. */
-  readonly timeoutMs: number;
+  readonly timeoutMilliseconds: number;
   readonly observer: StoreObserver;
   readonly auth?: Credentials;
 }
@@ -81,7 +81,7 @@ export class RemoteServer {
   readonly #connecting: Health;
   readonly #reading: Health;
   readonly #writing: Health;
-  #connection: Connection | undefined;
+  #connection: MemcachedConnection | undefined;
   #waiting = 0;
   #retired = false;
   #closed = false;
@@ -108,7 +108,7 @@ export class RemoteServer {
   /** Whether nobody is to wait for it, not even for what it alone may know. */
   get isGivenUp(): boolean {
     const { since, until } = this.#slow ?? { since: 0, until: 0 };
-    return until - since >= longSlow * this.options.timeoutMs || this.#isDown;
+    return until - since >= longSlow * this.options.timeoutMilliseconds || this.#isDown;
   }
 
   get #isDown(): boolean {
@@ -178,13 +178,14 @@ export class RemoteServer {
 
   /** Whether so little time says nothing about a server that has not answered. */
   isTooShort(milliseconds: number): boolean {
-    return milliseconds < tooShort * this.options.timeoutMs;
+    return milliseconds < tooShort * this.options.timeoutMilliseconds;
   }
 
   /** No reply has come in time, but the connection may still be good. Returns whether it stays. */
-  late(begun: number, why: string, connection: Connection, sequence: number): boolean {
+  late(begun: number, why: string, connection: MemcachedConnection, sequence: number): boolean {
     const waited = performance.now() - begun;
-    const silent = connection.heard < begun && waited >= patience * this.options.timeoutMs;
+    const silent = connection.heard < begun &&
+      waited >= patience * this.options.timeoutMilliseconds;
     if (silent || connection.passedOver(sequence) || this.#connecting.isDown) {
       this.replace(why);
       return false;
@@ -208,7 +209,7 @@ export class RemoteServer {
   #watch(reading: Promise<unknown>, slow: () => void): void {
     const begun = performance.now();
     const waiting = {
-      deadline: begun + soon * this.options.timeoutMs,
+      deadline: begun + soon * this.options.timeoutMilliseconds,
       expire: () => {
         this.#slow = { since: this.#slow?.since ?? begun, until: begun };
         slow();
@@ -258,8 +259,8 @@ export class RemoteServer {
     });
   }
 
-  #connect(): Connection {
-    const connection: Connection = new Connection(
+  #connect(): MemcachedConnection {
+    const connection: MemcachedConnection = new MemcachedConnection(
       this.endpoint,
       this.options.auth,
       (why, harmless) => {

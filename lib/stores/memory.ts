@@ -18,7 +18,7 @@ import {
   violation,
 } from "./store.ts";
 
-interface Entry extends Queued {
+interface StoredEntry extends Queued {
   readonly key: string;
   readonly value: string;
 }
@@ -26,8 +26,8 @@ interface Entry extends Queued {
 export class MemoryStore implements Store {
   readonly name = "memory";
   readonly forgetsBySize = false;
-  #entries = new Map<string, Entry>();
-  #expiring = new ExpiryQueue<Entry>();
+  #entries = new Map<string, StoredEntry>();
+  #expiring = new ExpiryQueue<StoredEntry>();
   #closed = false;
 
   constructor(
@@ -96,7 +96,7 @@ export class MemoryStore implements Store {
     return this.#closed ? "the store is closed" : "no time left";
   }
 
-  #letGo(entry: Entry | undefined): void {
+  #letGo(entry: StoredEntry | undefined): void {
     if (entry === undefined) return;
     this.#entries.delete(entry.key);
     this.#expiring.remove(entry);

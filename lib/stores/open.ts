@@ -7,7 +7,7 @@ import type { Store, StoreObserver } from "./store.ts";
 
 export interface StoreOptions {
   /** The setting `store-timeout`: the most that opening may take, and any one wait inside a store. */
-  readonly timeoutMs: number;
+  readonly timeoutMilliseconds: number;
   readonly observer: StoreObserver;
   /** UNIX time in seconds; fractions count. */
   readonly clock: () => number;

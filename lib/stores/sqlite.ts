@@ -20,7 +20,7 @@ import { messageOf } from "../error.ts";
 import { operationRules } from "./breaker.ts";
 import { Health } from "./health.ts";
 import { isBusy, loadSqlite, removeRemains, type SqliteFile } from "./sqlite_file.ts";
-import { longestPauseMs, SqliteWrites } from "./sqlite_writes.ts";
+import { longestPauseMilliseconds, SqliteWrites } from "./sqlite_writes.ts";
 import {
   type Deadline,
   getOne,
@@ -35,12 +35,12 @@ type Values = Map<string, string>;
 
 export interface SqliteOptions {
   /** The most that opening may wait for another process. */
-  readonly timeoutMs: number;
+  readonly timeoutMilliseconds: number;
   readonly observer: StoreObserver;
   /** UNIX time in seconds. */
   readonly clock: () => number;
   /** How often to look for expired entries, and how many to delete at once. */
-  readonly pruning?: { readonly everyMs: number; readonly rows: number };
+  readonly pruning?: { readonly everyMilliseconds: number; readonly rows: number };
   /** From which length of the write-ahead log on nothing is written. */
   readonly longestLogBytes?: number;
   /** Whether millions are to be written: more at a time, for which others may have to wait. */
@@ -51,10 +51,10 @@ export interface SqliteOptions {
 const defaultLongestLogBytes = 256 * 2 ** 20;
 
 /** How often to look whether the file is still there, and how long its log is. */
-const lookEveryMs = 1000;
+const lookEveryMilliseconds = 1000;
 
 /** 500 rows take about 5 ms. A step that finds as many is followed by the next after a tenth of the time. */
-const defaultPruning = { everyMs: 30_000, rows: 500 };
+const defaultPruning = { everyMilliseconds: 30_000, rows: 500 };
 
 export class SqliteStore implements Store {
   readonly name = "sqlite";
@@ -94,7 +94,7 @@ export class SqliteStore implements Store {
   static async open(file: string, options: SqliteOptions): Promise<SqliteStore> {
     const store = new SqliteStore(await loadSqlite(options.bulk), file, options);
     try {
-      const deadline = performance.now() + options.timeoutMs;
+      const deadline = performance.now() + options.timeoutMilliseconds;
       await store.#untilFree(deadline, () => store.#opened());
     } catch (error) {
       if (!isBusy(error)) {
@@ -102,9 +102,9 @@ export class SqliteStore implements Store {
         throw store.#error(error);
       }
     }
-    const { everyMs } = options.pruning ?? defaultPruning;
+    const { everyMilliseconds } = options.pruning ?? defaultPruning;
     // Not all processes of a machine at the same time, and the first time soon: some live for minutes only.
-    store.#pruneIn(everyMs * (0.1 + 0.2 * Math.random()));
+    store.#pruneIn(everyMilliseconds * (0.1 + 0.2 * Math.random()));
     return store;
   }
 
@@ -204,15 +204,15 @@ export class SqliteStore implements Store {
 
   /** Runs `action` until nobody holds the lock any more; at the deadline, with the error of the last try. */
   async #untilFree<T>(deadline: Deadline, action: () => T): Promise<T> {
-    for (let pauseMs = 1;; pauseMs = Math.min(2 * pauseMs, longestPauseMs / 2)) {
+    for (let pause = 1;; pause = Math.min(2 * pause, longestPauseMilliseconds / 2)) {
       try {
         return action();
       } catch (error) {
         const left = deadline - performance.now();
         if (!isBusy(error) || left <= 0) throw error;
         // A random share keeps processes that wait for each other from meeting again.
-        const pause = Math.min(pauseMs * (1 + Math.random()), left);
-        await new Promise((resolve) => setTimeout(resolve, pause));
+        const milliseconds = Math.min(pause * (1 + Math.random()), left);
+        await new Promise((resolve) => setTimeout(resolve, milliseconds));
         if (this.#closed) throw error;
       }
     }
@@ -233,7 +233,7 @@ export class SqliteStore implements Store {
   #look(): void {
     const now = performance.now();
     if (this.#open === undefined || now < this.#lookAt) return;
-    this.#lookAt = now + lookEveryMs;
+    this.#lookAt = now + lookEveryMilliseconds;
     const fate = this.#open.fate();
     if (fate === "same") {
       const longest = this.options.longestLogBytes ?? defaultLongestLogBytes;
@@ -277,11 +277,11 @@ export class SqliteStore implements Store {
   }
 
   #prune(): void {
-    const { everyMs, rows } = this.options.pruning ?? defaultPruning;
-    let next = everyMs;
+    const { everyMilliseconds, rows } = this.options.pruning ?? defaultPruning;
+    let next = everyMilliseconds;
     try {
       const now = Math.floor(this.options.clock());
-      if (this.#writable().prune(now, rows) >= rows) next = everyMs / 10;
+      if (this.#writable().prune(now, rows) >= rows) next = everyMilliseconds / 10;
     } catch (error) {
       // A lock is somebody else at work: later, then. The rest is worth a word to who watches.
       if (!isBusy(error)) {

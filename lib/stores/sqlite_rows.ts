@@ -16,14 +16,14 @@ export interface SqliteRows {
 }
 
 /** How long it may take another process to let go of the file. */
-const busyMs = 5000;
+const busyMilliseconds = 5000;
 
 /** Opens a file that is there. Throws where it is none of SQLite. */
 export async function openRows(file: string): Promise<SqliteRows> {
   const { DatabaseSync } = await import("node:sqlite");
   const database = new DatabaseSync(file, { readOnly: true });
   try {
-    database.prepare(`PRAGMA busy_timeout = ${busyMs}`).get();
+    database.prepare(`PRAGMA busy_timeout = ${busyMilliseconds}`).get();
     database.prepare("SELECT count(*) FROM sqlite_schema").get();
   } catch (error) {
     database.close();

@@ -16,7 +16,7 @@ import { isBusy, type SqliteFile } from "./sqlite_file.ts";
 import type { Deadline, StoreError } from "./store.ts";
 
 /** Between two tries for a lock. Closing does not wake a read that waits, so it is short. */
-export const longestPauseMs = 40;
+export const longestPauseMilliseconds = 40;
 
 /** In one transaction: some 10 ms, in which no other process writes. */
 const mostTogether = 250;
@@ -48,7 +48,7 @@ export class SqliteWrites {
   /** When the next try for a lock is due; Infinity: nobody waits for one. */
   #tryAt = Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #pauseMs = 1;
+  #pauseMilliseconds = 1;
 
   constructor(private readonly owner: Owner, private readonly health: Health) {}
 
@@ -138,7 +138,7 @@ export class SqliteWrites {
   }
 
   #noLock(): void {
-    this.#pauseMs = 1;
+    this.#pauseMilliseconds = 1;
     this.#tryAt = Infinity;
     clearTimeout(this.#timer);
   }
@@ -151,8 +151,8 @@ export class SqliteWrites {
     else {
       const deadlines = this.#waiting.map(({ deadline }) => deadline);
       // A random share keeps processes that wait for each other from meeting again.
-      const pause = this.#pauseMs * (1 + Math.random());
-      this.#pauseMs = Math.min(2 * this.#pauseMs, longestPauseMs / 2);
+      const pause = this.#pauseMilliseconds * (1 + Math.random());
+      this.#pauseMilliseconds = Math.min(2 * this.#pauseMilliseconds, longestPauseMilliseconds / 2);
       this.#tryAgainAt(Math.min(now + pause, ...deadlines));
     }
     for (const write of late) {

@@ -21,16 +21,16 @@ import {
   swapped,
 } from "../support/proxy.ts";
 import { report } from "../support/report.ts";
-import { heldMs } from "./harness.ts";
+import { heldMilliseconds } from "./harness.ts";
 
 /** Half of them ask about the known mails, the others about mail of every kind. */
 const connections = 20;
 
 /** When the times have to be as usual again. */
-const settledMs = 3000;
+const settledMilliseconds = 3000;
 
 /** A usual time is some milliseconds; whoever waits for a server that is slow or gone takes longer than this. */
-const usualMs = 200;
+const usualMilliseconds = 200;
 
 type Place = { readonly memcached: Memcached; readonly proxy: Proxy };
 type Healing = () => unknown;
@@ -97,9 +97,9 @@ for (const [name, knownMails, direct, how] of faults) {
     const before = await senders.askAbout(known);
     const began = performance.now();
     const heal = await how(second) as Healing;
-    await new Promise((resolve) => setTimeout(resolve, heldMs));
+    await new Promise((resolve) => setTimeout(resolve, heldMilliseconds));
     const meanwhile = await senders.askAbout(known);
-    await waitFor("the times to settle", () => performance.now() > began + settledMs);
+    await waitFor("the times to settle", () => performance.now() > began + settledMilliseconds);
     const settled = await senders.askAbout(known);
     await heal();
     const after = await senders.askAbout(known);
@@ -117,8 +117,8 @@ for (const [name, knownMails, direct, how] of faults) {
     ]);
     report("one of three servers", `Three MXs, ${connections} connections.`, rows);
     t.diagnostic(`${rows.at(-1)}; too late to judge: ${stalls}`);
-    const usual = Math.max(usualMs, 2 * percentile(before.times));
-    assert.ok(p99 < usual, `${p99} ms at the 99th percentile after ${settledMs} ms`);
+    const usual = Math.max(usualMilliseconds, 2 * percentile(before.times));
+    assert.ok(p99 < usual, `${p99} ms at the 99th percentile after ${settledMilliseconds} ms`);
     for (const mx of mxs) {
       assert.doesNotMatch(mx.log(), /internal error|could not be read/);
       assert.ok(mx.alive);

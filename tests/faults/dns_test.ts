@@ -11,11 +11,11 @@ const entering = /DNS does not answer: /g;
 const leaving = /DNS answers again after /g;
 
 /** Shorter than the default, so that a fault sees the end of it in its time. */
-const besideMs = 1000;
+const besideMilliseconds = 1000;
 
 const asking = (server: string) => [
   ...["--store", "memory", "--spf", "--dnswl", "good.example"],
-  ...["--dns-servers", server, "--dns-timeout", `${besideMs}ms`],
+  ...["--dns-servers", server, "--dns-timeout", `${besideMilliseconds}ms`],
 ];
 
 async function withDns(t: Cleanup) {
@@ -31,7 +31,7 @@ row({
     return () => dns.thaw();
   },
   meanwhile: "ordinary",
-  besideMs,
+  besideMilliseconds,
   entering,
   leaving,
 });
@@ -44,7 +44,7 @@ row({
     return () => dns.restart();
   },
   meanwhile: "ordinary",
-  besideMs,
+  besideMilliseconds,
   entering,
   leaving,
 });
@@ -64,7 +64,7 @@ row({
     return () => void (fault.now = "");
   },
   meanwhile: "ordinary",
-  besideMs,
+  besideMilliseconds,
   entering,
   leaving,
 });
@@ -84,6 +84,6 @@ row({
   },
   // Each mail is of another domain. The root's server answers: this is no outage of DNS.
   meanwhile: "ordinary",
-  besideMs,
+  besideMilliseconds,
   check: (_, daemon) => assert.doesNotMatch(daemon.log(), /DNS does not answer/),
 });

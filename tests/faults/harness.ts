@@ -32,7 +32,7 @@ export interface Row<P extends Place> {
   readonly entering?: RegExp;
   readonly leaving?: RegExp;
   /** The most that an answer waits beside the store, in milliseconds: for DNS. */
-  readonly besideMs?: number;
+  readonly besideMilliseconds?: number;
   /** What was known before is forgotten. */
   readonly forgets?: boolean;
   /** Connections may be closed without an answer. */
@@ -47,11 +47,11 @@ type Healing = () => void | Promise<void>;
 
 const connections = 30;
 /** The program's default. */
-const storeTimeoutMs = 500;
+const storeTimeoutMilliseconds = 500;
 /** How long a fault is held: short for every day, longer by request. */
-export const heldMs = 1000 * Number(process.env["FAULT_SECONDS"] || 1.5);
+export const heldMilliseconds = 1000 * Number(process.env["FAULT_SECONDS"] || 1.5);
 /** How long the answers before and after it are looked at. */
-const ordinaryMs = 300;
+const ordinaryMilliseconds = 300;
 /** What a daemon may have more than before: kilobytes at its peak, descriptors at the end. */
 const marginKilobytes = 150_000, marginDescriptors = 5;
 
@@ -77,7 +77,7 @@ export function failureTable(subject: string): <P extends Place>(row: Row<P>) =>
       const load = new Load(
         daemon.port,
         connections,
-        storeTimeoutMs + (row.besideMs ?? 0) + 1000,
+        storeTimeoutMilliseconds + (row.besideMilliseconds ?? 0) + 1000,
       );
       atEnd(t, () => load.stop());
       let line = [row.name, "FAILED", ...heading.slice(2).map(() => "–")];
@@ -89,7 +89,9 @@ export function failureTable(subject: string): <P extends Place>(row: Row<P>) =>
       } finally {
         lines.push(line);
         fs.writeSync(1, `${line.join(" | ")}\n`);
-        const text = `${connections} connections; each fault held for ${heldMs / 1000} s.`;
+        const text = `${connections} connections; each fault held for ${
+          heldMilliseconds / 1000
+        } s.`;
         report(`faults: ${subject}`, text, lines);
       }
     });
@@ -128,7 +130,7 @@ async function drive<P extends Place>(
 
   await well();
   phase("ordinary");
-  await sleep(ordinaryMs);
+  await sleep(ordinaryMilliseconds);
   const { pid, descriptors, memory } = daemon;
 
   load.remembers = row.forgets !== true;
@@ -139,9 +141,9 @@ async function drive<P extends Place>(
   await entered();
   const entering = performance.now() - began;
   // Some have begun to wait before that.
-  if (row.meanwhile === "on-store-failure") await sleep(storeTimeoutMs);
+  if (row.meanwhile === "on-store-failure") await sleep(storeTimeoutMilliseconds);
   phase(row.meanwhile);
-  await sleep(heldMs);
+  await sleep(heldMilliseconds);
   const held = load.seen;
 
   phase(between);
@@ -152,7 +154,7 @@ async function drive<P extends Place>(
   await well();
   const leaving = performance.now() - began;
   phase("ordinary");
-  await sleep(ordinaryMs);
+  await sleep(ordinaryMilliseconds);
   await until("the descriptors back", () => daemon.descriptors <= descriptors + marginDescriptors);
   phase("either");
   const grownKilobytes = daemon.memory.peak - memory.now;
@@ -166,11 +168,11 @@ function judge<P extends Place>(row: Row<P>, log: string, outcome: Outcome): voi
     assert.equal(all.closed + all.refused, 0, "connections were closed");
     assert.ok(held.times.length > connections, "the answers did not go on");
     const letter = median(held.letterTimes);
-    assert.ok(letter < storeTimeoutMs / 4, `letters wait: ${letter} ms is the median`);
+    assert.ok(letter < storeTimeoutMilliseconds / 4, `letters wait: ${letter} ms is the median`);
   }
   if (row.meanwhile === "on-store-failure") {
     const usual = median(held.times);
-    assert.ok(usual < storeTimeoutMs / 2, `everybody waits: ${usual} ms is the median`);
+    assert.ok(usual < storeTimeoutMilliseconds / 2, `everybody waits: ${usual} ms is the median`);
   }
   const [suspect] =
     /.*internal error.*|reason=(triplet found|client AWL).*sender=new@.*/.exec(log) ??
@@ -187,7 +189,7 @@ const heading = [
   "what is broken",
   "answers meanwhile",
   "requests",
-  `within ${storeTimeoutMs + 50} ms`,
+  `within ${storeTimeoutMilliseconds + 50} ms`,
   "slowest",
   "told after",
   "well again after",
@@ -198,7 +200,7 @@ function lineOf<P extends Place>(row: Row<P>, outcome: Outcome): string[] {
   const { held, all, entering, leaving, grownKilobytes } = outcome;
   const ordinary = `${Math.round(100 * held.deferred / (held.deferred + held.passed))} % ordinary`;
   const times = sorted(all.times);
-  const inTime = times.filter((ms) => ms <= storeTimeoutMs + 50).length / times.length;
+  const inTime = times.filter((ms) => ms <= storeTimeoutMilliseconds + 50).length / times.length;
   const ms = (time: number) => `${time.toFixed(0)} ms`;
   return [
     row.name,

@@ -12,11 +12,11 @@ import { atEnd, waitFor } from "../support/process.ts";
 import { report } from "../support/report.ts";
 import { Daemon } from "../support/daemon.ts";
 import { answersSayWhose, Load } from "./load.ts";
-import { heldMs, sleep } from "./harness.ts";
+import { heldMilliseconds, sleep } from "./harness.ts";
 
 const rounds = 10, settled = 3;
 /** How long they go on in each; who is still there then is closed by the daemon, for being idle. */
-const roundMs = heldMs / 2, idleMs = 500;
+const roundMilliseconds = heldMilliseconds / 2, idleMilliseconds = 500;
 /** How much more the daemon may hold after the last round: V8 takes its time to find its size, up to 37 MiB. */
 const marginMiB = 48;
 
@@ -52,7 +52,7 @@ test(`${rounds} rounds of hostile peers cost nothing that lasts`, async (t) => {
   const daemon = await Daemon.start(t, {
     args: [
       ...["--store", "memory"],
-      ...["--idle-timeout", `${idleMs}ms`, ...answersSayWhose],
+      ...["--idle-timeout", `${idleMilliseconds}ms`, ...answersSayWhose],
     ],
   });
   const load = new Load(daemon.port, 5, 5000);
@@ -66,7 +66,7 @@ test(`${rounds} rounds of hostile peers cost nothing that lasts`, async (t) => {
     const endings = hostile.flatMap(([, peers, habit]) =>
       Array.from({ length: peers }, () => behave(daemon.port, habit))
     );
-    await sleep(roundMs);
+    await sleep(roundMilliseconds);
     await waitFor("every hostile peer to be closed", () => daemon.descriptors <= descriptors);
     for (const end of endings) end();
     await sleep(500);
@@ -80,12 +80,16 @@ test(`${rounds} rounds of hostile peers cost nothing that lasts`, async (t) => {
   const grown = mebibytes((kilobytes.at(-1) ?? NaN) - (kilobytes[settled - 1] ?? NaN));
   assert.ok(grown <= marginMiB, `${grown} MiB more than after round ${settled}`);
   const peers = hostile.map(([name, peers]) => `${peers} × ${name}`).join(", ");
-  report("hostile peers", `Rounds of ${roundMs / 1000} s. Peers in each: ${peers}.`, lines);
+  report(
+    "hostile peers",
+    `Rounds of ${roundMilliseconds / 1000} s. Peers in each: ${peers}.`,
+    lines,
+  );
 });
 
 /** A peer of one round; whenever its connection ends it makes another one. Gives what ends the last. */
 function behave(port: number, habit: Habit): () => void {
-  const over = performance.now() + roundMs;
+  const over = performance.now() + roundMilliseconds;
   let socket: net.Socket;
   const turn = () => {
     if (!socket.destroyed && performance.now() < over && habit(socket)) setTimeout(turn, 10);

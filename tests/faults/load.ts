@@ -31,10 +31,10 @@ export const answersSayWhose = [
 ];
 
 /** How long each connection rests between an answer and the next request, in milliseconds. */
-const restMs = 30;
+const restMilliseconds = 30;
 
 /** An answer that took so long may be on-store-failure's, whatever is expected: the machine stood still. */
-const stalledMs = 400;
+const stalledMilliseconds = 400;
 
 /** On how many connections users write. */
 const usersWriting = 2;
@@ -54,8 +54,8 @@ export class Load {
   readonly #askers: readonly Asker[];
   readonly #loops: readonly Promise<void>[];
 
-  /** @param patienceMs how long an answer may take before it counts as none */
-  constructor(port: number, connections: number, private readonly patienceMs: number) {
+  /** @param patienceMilliseconds how long an answer may take before it counts as none */
+  constructor(port: number, connections: number, private readonly patienceMilliseconds: number) {
     const where = { host: "127.0.0.1", port };
     this.#askers = Array.from({ length: connections + usersWriting }, () => new Asker(where));
     this.#loops = this.#askers.map((asker, n) =>
@@ -87,10 +87,10 @@ export class Load {
 
   async #loop(asker: Asker, n: number): Promise<void> {
     // Not all in step.
-    await rest(restMs * Math.random());
+    await rest(restMilliseconds * Math.random());
     for (let fresh = false; !this.#stopped; fresh = !fresh) {
       await this.#ask(asker, fresh ? undefined : n);
-      await rest(restMs);
+      await rest(restMilliseconds);
     }
     asker.close();
   }
@@ -105,18 +105,19 @@ export class Load {
         this.#seen.letterTimes.push(answer.milliseconds);
         if (answer.text !== dunno) this.#complain(`${JSON.stringify(answer.text)} for a letter`);
       }
-      await rest(restMs);
+      await rest(restMilliseconds);
     }
     asker.close();
   }
 
   /** The answer to a request; undefined: there was none, of which note has been taken. */
   async #answerTo(asker: Asker, bytes: string, what: string) {
-    const answer = await asker.ask(bytes, this.patienceMs);
+    const answer = await asker.ask(bytes, this.patienceMilliseconds);
     if (asker.unasked !== "") this.#complain(`not asked for: ${JSON.stringify(asker.unasked)}`);
     if (answer.kind === "reply") return answer;
-    if (answer.kind === "late") this.#complain(`no answer in ${this.patienceMs} ms for a ${what}`);
-    else this.#seen[answer.kind]++;
+    if (answer.kind === "late") {
+      this.#complain(`no answer in ${this.patienceMilliseconds} ms for a ${what}`);
+    } else this.#seen[answer.kind]++;
     return undefined;
   }
 
@@ -142,7 +143,7 @@ export class Load {
     const { text } = answer;
     const deferral = `action=DEFER_IF_PERMIT 4.2.0 for ${domain}\n\n`;
     if (known === undefined) this.#seen[text === deferral ? "deferred" : "passed"]++;
-    const judged = epoch === this.#epoch && answer.milliseconds < stalledMs;
+    const judged = epoch === this.#epoch && answer.milliseconds < stalledMilliseconds;
     const expected = judged ? this.#expectation : "either";
     const deferrable = known === undefined || !this.remembers || expected === "either";
     const marked = known !== undefined && text.startsWith("action=PREPEND X-Greylist: ");

@@ -78,12 +78,12 @@ const streams = [
   "ERROR\r\nERROR\r\nSERVER_ERROR out of memory storing object\r\n",
 ];
 
-const shortMs = 60;
+const shortMilliseconds = 60;
 /** How late this machine may be when others use it too. */
-const patienceMs = 5000;
+const patienceMilliseconds = 5000;
 
 const options = {
-  timeoutMs: shortMs,
+  timeoutMilliseconds: shortMilliseconds,
   observer: { down() {}, up() {} },
   clock: () => 1_700_000_000,
 };
@@ -115,10 +115,12 @@ export const memcached = target(
       atEnd(t, () => store.close());
       // What is as it should be is waited for.
       const untouched = stream === good && then !== "reset";
-      const deadlineMs = untouched ? patienceMs : shortMs;
+      const deadlineMilliseconds = untouched ? patienceMilliseconds : shortMilliseconds;
       const began = performance.now();
-      const first = await Promise.all(asked.map((ask) => settled(ask(store, began + deadlineMs))));
-      assert.ok(performance.now() - began < deadlineMs + patienceMs, "hangs");
+      const first = await Promise.all(
+        asked.map((ask) => settled(ask(store, began + deadlineMilliseconds))),
+      );
+      assert.ok(performance.now() - began < deadlineMilliseconds + patienceMilliseconds, "hangs");
       keysAsked.forEach((key, i) => {
         const value = first[i];
         if (typeof value !== "string") return;
@@ -127,7 +129,7 @@ export const memcached = target(
       if (untouched) {
         assert.deepEqual(first, ["value of a", "value of b", undefined, undefined, ",value of g"]);
       }
-      const value = await settled(store.get("e", performance.now() + shortMs));
+      const value = await settled(store.get("e", performance.now() + shortMilliseconds));
       assert.ok(value instanceof StoreError || value === "value of e", `then e is "${value}"`);
     }),
   { fewInputs: 200, lanes: 16 },

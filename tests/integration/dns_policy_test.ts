@@ -23,9 +23,11 @@ function asking(
   t: Cleanup,
   server: string,
   inquiry: Partial<InquiryOptions>,
-  { timeoutMs = 10_000, ...options }: Partial<PolicyOptions> & { timeoutMs?: number } = {},
+  { timeoutMilliseconds = 10_000, ...options }: Partial<PolicyOptions> & {
+    timeoutMilliseconds?: number;
+  } = {},
 ) {
-  const { resolver, told } = openResolver(t, [server], timeoutMs);
+  const { resolver, told } = openResolver(t, [server], timeoutMilliseconds);
   const lists = new DnsLists({ dnsListUnusable: (name) => void told.push(name) }, () => 0);
   const store = recordingStore();
   const all = { onlySuspicious: false, goodLists: [], badLists: [], ...inquiry };
@@ -60,7 +62,7 @@ test("with too little trust, or no DNS to ask, it waits as others do", async (t)
   const goodLists = [parseAllowZone("good.example>=3")];
   assert.equal(await asking(t, dns.server, { goodLists }).ask(customer), "defer: greylist new");
   dns.freeze();
-  const dead = asking(t, dns.server, { goodLists }, { timeoutMs: 200 });
+  const dead = asking(t, dns.server, { goodLists }, { timeoutMilliseconds: 200 });
   assert.equal(await dead.ask(customer), "defer: greylist new");
 });
 
@@ -105,7 +107,7 @@ test("DNS is asked only about mail that would wait, and not about whom it could 
   const { ask, clock } = asking(t, asked.server, {
     onlySuspicious: true,
     badLists: [parseBlockZone("bad.example")],
-  }, { timeoutMs: 100 });
+  }, { timeoutMilliseconds: 100 });
   assert.equal(await ask(customer), "defer: greylist new");
   clock.now += 301;
   assert.equal(await ask(customer), "prepend: pass triplet found");
@@ -118,14 +120,16 @@ test("a DNSBL that does not answer makes nobody suspicious", async (t) => {
   const dns = await startDnsServer(t, [], { args: zone });
   dns.freeze();
   const badLists = [parseBlockZone("bad.example")];
-  const { ask } = asking(t, dns.server, { onlySuspicious: true, badLists }, { timeoutMs: 100 });
+  const { ask } = asking(t, dns.server, { onlySuspicious: true, badLists }, {
+    timeoutMilliseconds: 100,
+  });
   assert.equal(await ask(listed), "dunno: pass not suspicious");
 });
 
 test("store-timeout counts only what is waited for the store", async (t) => {
   const slow = await startUdpServer(t, () => {});
   const { ask, clock } = asking(t, slow.server, { goodLists: [parseAllowZone("good.example")] }, {
-    timeoutMs: 600,
+    timeoutMilliseconds: 600,
     storeTimeoutMilliseconds: 300,
   });
   assert.ok(await timed(ask(server)) >= 590);
@@ -137,7 +141,7 @@ test("three answers wait for dead DNS, and then none does", async (t) => {
   const dns = await startDnsServer(t, [], { args: zone });
   const lists = ["a", "b", "c", "d"].map((name) => parseAllowZone(`${name}.example`));
   for (const [n, goodLists] of [lists.slice(0, 1), lists].entries()) {
-    const { ask, told } = asking(t, dns.server, { goodLists }, { timeoutMs: 300 });
+    const { ask, told } = asking(t, dns.server, { goodLists }, { timeoutMilliseconds: 300 });
     if (n === 0) dns.freeze();
     const times: number[] = [];
     // Each of another client: the list's domain alone would be no information after the first.

@@ -23,10 +23,10 @@ const endpoints = (memcacheds: readonly Memcached[]) => {
 };
 
 /** The default of store-timeout. A server that is not the last to be asked has a quarter. */
-const timeoutMs = 500, shareMs = 125;
+const timeoutMilliseconds = 500, shareMilliseconds = 125;
 
 function open(t: Cleanup, memcacheds: readonly Memcached[], copies = 2) {
-  return openMemcached(t, named(memcacheds), { copies, timeoutMs });
+  return openMemcached(t, named(memcacheds), { copies, timeoutMilliseconds });
 }
 
 const keys = Array.from({ length: 300 }, (_, i) => `gl1:${i.toString(36)}`);
@@ -95,9 +95,9 @@ for (
     let waited = 0;
     for (const key of keys) {
       const began = performance.now();
-      assert.equal(await store.get(key, soon(timeoutMs)), "v");
-      await store.put(key, "w", 60, soon(timeoutMs));
-      if (performance.now() - began > 0.8 * shareMs) waited++;
+      assert.equal(await store.get(key, soon(timeoutMilliseconds)), "v");
+      await store.put(key, "w", 60, soon(timeoutMilliseconds));
+      if (performance.now() - began > 0.8 * shareMilliseconds) waited++;
     }
     // The first one that met it; some more for a machine that has other work.
     assert.ok(waited <= 5, `${waited} waited`);
@@ -106,14 +106,14 @@ for (
     await start(three[1]!);
     await waitFor("it to be used again", async () => (await readSome(), ups.length > 0), 5000);
     for (const key of keys) {
-      const { value, copies } = await read(store, key, soon(timeoutMs));
+      const { value, copies } = await read(store, key, soon(timeoutMilliseconds));
       const values = [value];
       for (const other of copies?.unasked ?? []) values.push(await other.get(key, soon()));
       assert.ok(values.includes("w"), `${key}: ${values}`);
     }
 
     async function readSome() {
-      for (const key of keys.slice(0, 30)) await store.get(key, soon(timeoutMs));
+      for (const key of keys.slice(0, 30)) await store.get(key, soon(timeoutMilliseconds));
     }
   });
 }
@@ -122,11 +122,13 @@ test("with two of three servers dead only what both of them have cannot be had",
   const three = await servers(t), { store } = open(t, three);
   await Promise.all(keys.map((key) => store.put(key, "v", 60, soon())));
   await Promise.all(three.slice(1).map((memcached) => memcached.stop()));
-  const answers = await Promise.allSettled(keys.map((key) => store.get(key, soon(timeoutMs))));
+  const answers = await Promise.allSettled(
+    keys.map((key) => store.get(key, soon(timeoutMilliseconds))),
+  );
   const lost = answers.filter(({ status }) => status === "rejected").length;
   assert.ok(lost > 50 && lost < 150, `${lost} of ${keys.length} could not be had`);
   const one = keys[answers.findIndex(({ status }) => status === "rejected")] ?? "";
-  const { message } = await failure(store.get(one, soon(timeoutMs)));
+  const { message } = await failure(store.get(one, soon(timeoutMilliseconds)));
   for (const { server } of three.slice(1)) assert.ok(message.includes(server), message);
 });
 

@@ -13,7 +13,7 @@ import { failure, openMemcached as open, sleep, works } from "../support/stores.
 import { freePort, waitFor } from "../support/process.ts";
 
 /** How much later than its deadline an operation may settle on a machine that has other work. */
-const slackMs = 150;
+const slackMilliseconds = 150;
 
 const descriptors = () => fs.readdirSync("/proc/self/fd").length;
 
@@ -47,7 +47,7 @@ test("a server frozen under steady traffic: answers in time, waits that end, and
   await waitFor("recovery", () => answered > before + 100, 5000);
   running = false;
   await Promise.all(traffic);
-  assert.ok(latest < 300 + slackMs, `the slowest took ${latest} ms`);
+  assert.ok(latest < 300 + slackMilliseconds, `the slowest took ${latest} ms`);
   assert.equal(downs.length, 1, downs.join("\n"));
   assert.match(downs[0] ?? "", /^memcached:127\.0\.0\.1:\d+: no answer within \d+ ms$/);
   assert.equal(ups.length, 1);
@@ -86,7 +86,7 @@ test("half a reply and then nothing ends with the deadline, and the next connect
   const { store } = open(t, server.port);
   const start = performance.now();
   await failure(store.get("k", soon(300)));
-  assert.ok(performance.now() - start < 300 + slackMs);
+  assert.ok(performance.now() - start < 300 + slackMilliseconds);
   assert.equal(await store.get("k", soon()), "value of k");
 });
 
@@ -209,7 +209,7 @@ test("100 connections to a hung server leave no descriptor behind", async (t) =>
   const stores: ReturnType<typeof open>[] = [];
   while (server.connections < 100) {
     // Each makes three and is then told to wait.
-    const one = open(t, server.port, { timeoutMs: 10 });
+    const one = open(t, server.port, { timeoutMilliseconds: 10 });
     stores.push(one);
     for (let i = 0; one.downs.length === 0; i++) {
       assert.ok(i < 1000, "it is never called down");
@@ -224,7 +224,7 @@ test("100 connections to a hung server leave no descriptor behind", async (t) =>
 
 test("1,000 operations against a frozen Memcached leave no descriptor behind", async (t) => {
   const memcached = await startMemcached(t);
-  const { store } = open(t, memcached.server, { timeoutMs: 50 });
+  const { store } = open(t, memcached.server, { timeoutMilliseconds: 50 });
   await store.get("k", soon());
   const before = descriptors();
   memcached.freeze();

@@ -92,7 +92,7 @@ test("a server at the edge of its time is called down a few times, not with ever
       last = Promise.all([last, due]).then(() => void socket.write(honestReply(request)));
     });
   });
-  const { store, downs, ups } = open(t, server.port, { timeoutMs: 500 });
+  const { store, downs, ups } = open(t, server.port, { timeoutMilliseconds: 500 });
   const end = performance.now() + 8000;
   // As the policy asks: two reads at once, one with half the time, and then a write.
   await Promise.all(Array.from({ length: 20 }, async (_, i) => {
@@ -118,7 +118,7 @@ test("reads that work do not hide writes that are too late", async (t) => {
       setTimeout(() => socket.write(honestReply(request)), request.opcode === 1 ? 200 : 0);
     });
   });
-  const { store, downs } = open(t, server.port, { timeoutMs: 1000 });
+  const { store, downs } = open(t, server.port, { timeoutMilliseconds: 1000 });
   for (let i = 0; i < 3; i++) {
     await failure(store.put("k", "v", 60, soon(100)));
     await sleep(200);
@@ -135,7 +135,7 @@ test("a few milliseconds that were left of a request say nothing about a server"
       setTimeout(() => socket.write(honestReply(request)), 100);
     });
   });
-  const { store, downs } = open(t, server.port, { timeoutMs: 1000 });
+  const { store, downs } = open(t, server.port, { timeoutMilliseconds: 1000 });
   for (let i = 0; i < 5; i++) await failure(store.put("k", "v", 60, soon(10)));
   await store.put("k", "v", 60, soon());
   assert.deepEqual(downs, []);
@@ -147,7 +147,7 @@ test("one slow read with little time takes no other read with it", async (t) => 
       setTimeout(() => socket.write(honestReply(request)), 300);
     });
   });
-  const { store } = open(t, server.port, { timeoutMs: 500 });
+  const { store } = open(t, server.port, { timeoutMilliseconds: 500 });
   const deadline = soon(500);
   const long = store.get("triplet", deadline);
   await failure(store.get("client", deadline - 250));

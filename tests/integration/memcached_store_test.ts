@@ -11,7 +11,7 @@ const observer = { down() {}, up() {} };
 function open(servers: readonly string[], auth?: { username: string; password: string }) {
   const address = parseStoreAddress(`memcached:${servers.join(",")}`);
   if (address.kind !== "memcached") throw new Error("no memcached address");
-  const options = { timeoutMs: 500, observer };
+  const options = { timeoutMilliseconds: 500, observer };
   return new MemcachedStore(address.servers, auth === undefined ? options : { ...options, auth });
 }
 

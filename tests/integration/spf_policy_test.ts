@@ -29,14 +29,14 @@ const zone = [
 async function asking(
   t: Cleanup,
   options: Partial<PolicyOptions> = {},
-  { dns, timeoutMs = 10_000, store }: {
+  { dns, timeoutMilliseconds = 10_000, store }: {
     dns?: DnsServer;
-    timeoutMs?: number;
+    timeoutMilliseconds?: number;
     store?: Store;
   } = {},
 ) {
   const server = dns ?? await startDnsServer(t, [], { args: zone });
-  const { resolver, told } = openResolver(t, [server.server], timeoutMs);
+  const { resolver, told } = openResolver(t, [server.server], timeoutMilliseconds);
   const lists = new DnsLists({ dnsListUnusable: () => {} }, () => 0);
   const parts = { resolver, lists, judgeSpf: await loadSpf() };
   const on = scene(options, store && (() => store), parts);
@@ -124,7 +124,7 @@ test("a bounce is recognised under the name that its host calls itself by", asyn
 test("with DNS dead it is as without SPF; what began to wait then is not lost", async (t) => {
   const dns = await startDnsServer(t, [], { args: zone });
   dns.freeze();
-  const { ask, clock } = await asking(t, {}, { dns, timeoutMs: 300 });
+  const { ask, clock } = await asking(t, {}, { dns, timeoutMilliseconds: 300 });
   assert.ok(await timed(ask("192.0.2.1")) < 1300);
   clock.now += 301;
   assert.equal(await ask("192.0.2.1"), "pass triplet found");
@@ -176,7 +176,7 @@ test("what one of ours has written to may answer from a host without a name that
 test("a mail that began to wait while DNS was dead is the domain's as soon as it answers", async (t) => {
   const dns = await startDnsServer(t, [], { args: zone });
   dns.freeze();
-  const dead = await asking(t, {}, { dns, timeoutMs: 100 });
+  const dead = await asking(t, {}, { dns, timeoutMilliseconds: 100 });
   assert.equal(await dead.ask("192.0.2.1"), "greylist new");
   dns.thaw();
   const { ask, clock } = await asking(t, {}, { dns, store: dead.store });

@@ -10,7 +10,7 @@ import { startMemcached } from "../support/memcached.ts";
 import { type Cleanup, freePort, tempDir } from "../support/process.ts";
 
 const check = (address: string, auth?: { username: string; password: string }) =>
-  checkStore(parseStoreAddress(address), { timeoutMs: 500, ...(auth ? { auth } : {}) });
+  checkStore(parseStoreAddress(address), { timeoutMilliseconds: 500, ...(auth ? { auth } : {}) });
 
 test("there is never anything wrong with memory", async () => {
   assert.equal(await check("memory"), undefined);
@@ -93,7 +93,7 @@ test("a SQLite file that this user may not write, or not in that directory, is a
   const dir = tempDir(t), file = path.join(dir, "state.db");
   const { openStore } = await import("../../lib/stores/open.ts");
   const observer = { down() {}, up() {} };
-  const options = { timeoutMs: 500, observer, clock: () => 0 };
+  const options = { timeoutMilliseconds: 500, observer, clock: () => 0 };
   await (await openStore({ kind: "sqlite", path: file }, options)).close();
   assert.equal(await check(`sqlite:${file}`), undefined);
   const denied = /EACCES|[Pp]ermission denied|readonly database|unable to open/;

@@ -19,7 +19,7 @@ const seed = Number(process.env["SEED"] || Math.floor(Math.random() * 2 ** 31));
 const stepsPerHistory = 500;
 
 /** What finding the shortest history may take. */
-const shorteningMs = 90_000;
+const shorteningMilliseconds = 90_000;
 
 const kinds = ["mail", "letter", "clock", "restart", "fault"] as const;
 const rows: (readonly [StoreKind, ...number[]])[] = [];
@@ -33,7 +33,7 @@ for (const store of stores) {
       const history = randomHistory(store, length, seed + done);
       const difference = await play(store, history);
       if (difference !== undefined) {
-        const found = await shortest(store, history, difference, shorteningMs);
+        const found = await shortest(store, history, difference, shorteningMilliseconds);
         const course = describe(found.history, found.difference);
         assert.fail(`seed ${seed}, after ${done} steps:\n${course}`);
       }

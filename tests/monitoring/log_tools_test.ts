@@ -95,7 +95,7 @@ test("logwatch, pflogsumm and postgreyreport say of our log what they say of pos
   }, {
     store,
     log,
-    now: () => now,
+    clock: () => now,
     instances: new Instances(),
     learning: new Learning(store, log),
   });

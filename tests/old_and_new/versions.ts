@@ -82,7 +82,15 @@ export async function judge(
   const policy: Policy = version.createPolicy(
     // What differs in each version's answers by its name only.
     { ...options, version: "0", storeTimeoutMilliseconds: 5000 },
-    { store, log, now, instances: new version.Instances(), learning: new Learning(store, log) },
+    {
+      store,
+      log,
+      clock: now,
+      // As 0.1.0 calls it.
+      ...{ now },
+      instances: new version.Instances(),
+      learning: new Learning(store, log),
+    },
   );
   return {
     async ask(attributes) {
@@ -132,7 +140,9 @@ export async function opened(
 ): Promise<{ store: Store; complaints: string[] }> {
   const complaints: string[] = [];
   const store = await version.openStore(parseStoreAddress(address), {
-    timeoutMs: 5000,
+    timeoutMilliseconds: 5000,
+    // As 0.1.0 calls it.
+    ...{ timeoutMs: 5000 },
     observer: { down: (server, why) => void complaints.push(`${server}: ${why}`), up: () => {} },
     clock,
     keyPrefix: "gl1:",

@@ -72,7 +72,7 @@ async function startGreylist(setup: Setup): Promise<Greylist> {
   const policy = createPolicy(policyOptions(loaded.setup), {
     store,
     log,
-    now: () => now,
+    clock: () => now,
     instances: new Instances(),
     learning: new Learning(store, log),
   });

@@ -24,12 +24,12 @@ export class Asker {
     return this.#socket !== undefined;
   }
 
-  /** Asks, and waits for `patienceMs` at most: then the connection is given up. Never rejects. */
-  async ask(bytes: string, patienceMs: number): Promise<Answer> {
+  /** Asks, and waits for `patienceMilliseconds` at most: then the connection is given up. Never rejects. */
+  async ask(bytes: string, patienceMilliseconds: number): Promise<Answer> {
     const socket = this.#socket ?? await this.#connect();
     if (socket === undefined) return { kind: "refused" };
     const answer = await new Promise<Answer>((resolve) => {
-      const timer = setTimeout(() => resolve({ kind: "late" }), patienceMs);
+      const timer = setTimeout(() => resolve({ kind: "late" }), patienceMilliseconds);
       this.#settle = (answer) => (clearTimeout(timer), resolve(answer));
       this.#asked = performance.now();
       socket.write(bytes, "latin1");

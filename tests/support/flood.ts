@@ -30,7 +30,7 @@ export async function forgottenIn(
   const memcached = await startMemcached(t, { args: ["-m", "2"] });
   const trouble: string[] = [];
   const store = await openStore(parseStoreAddress(`memcached:${memcached.server}`), {
-    timeoutMs: 5000,
+    timeoutMilliseconds: 5000,
     observer: { down: (_, why) => void trouble.push(why), up: () => {} },
     clock: () => now,
     keyPrefix,
@@ -40,7 +40,13 @@ export async function forgottenIn(
   const { log, events } = recordingLog();
   const policy = createPolicy(
     { ...policyOptions, subjectOf: subjects({ keyPrefix }), storeTimeoutMilliseconds: 5000 },
-    { store, log, now: () => now, instances: new Instances(), learning: new Learning(store, log) },
+    {
+      store,
+      log,
+      clock: () => now,
+      instances: new Instances(),
+      learning: new Learning(store, log),
+    },
   );
 
   /** A mail of a company's own mailer, to a recipient that only this round has: whether it passes. */

@@ -14,7 +14,7 @@ const delaySeconds = 1;
  * Twice the default: machines that run tests have other work, too, and when all stands still for half a second
  * it is not one server that fails.
  */
-const storeTimeoutMs = 1000;
+const storeTimeoutMilliseconds = 1000;
 
 /** So many daemons, each on a port of its own. */
 export async function startMxs(
@@ -22,16 +22,16 @@ export async function startMxs(
   count: number,
   args: readonly string[],
 ): Promise<Daemon[]> {
-  const times = ["--delay", `${delaySeconds}`, "--store-timeout", `${storeTimeoutMs}ms`];
+  const times = ["--delay", `${delaySeconds}`, "--store-timeout", `${storeTimeoutMilliseconds}ms`];
   const all = [...args, ...times];
   return await Promise.all(Array.from({ length: count }, () => Daemon.start(t, { args: all })));
 }
 
 /** From when on a mail first tried at `triedAt` (milliseconds) passes: first attempts are rounded up. */
-const passesAfterMs = 1000 * (delaySeconds + 1) + 50;
+const passesAfterMilliseconds = 1000 * (delaySeconds + 1) + 50;
 
 /** An answer that took so long may be on-store-failure's: the machine stood still. */
-const stalledMs = 0.9 * storeTimeoutMs;
+const stalledMilliseconds = 0.9 * storeTimeoutMilliseconds;
 
 /** What is known of a mail from outside. Times are milliseconds of performance.now(). */
 interface Mail {
@@ -81,7 +81,7 @@ export class Senders {
   /** Has mails waited and passed, so that they are known. */
   async makeKnown(mails: readonly Mail[]): Promise<void> {
     await this.#askAll(mails);
-    await sleep(passesAfterMs);
+    await sleep(passesAfterMilliseconds);
     await this.#askAll(mails);
   }
 
@@ -155,10 +155,10 @@ export class Senders {
     const took = answer.milliseconds;
     this.#times.push([asked, took]);
     const passes = !answer.text.startsWith("action=DEFER_IF_PERMIT ");
-    if (took > stalledMs) return void this.#stalled++;
+    if (took > stalledMilliseconds) return void this.#stalled++;
     if (isFirst) mail.remembered = performance.now();
     const early = asked + took < mail.tried + 1000 * delaySeconds;
-    const late = remembered > 0 && asked > remembered + passesAfterMs;
+    const late = remembered > 0 && asked > remembered + passesAfterMilliseconds;
     const what = isFirst ? "new" : passed ? "known" : early ? "early" : late ? "come back" : "due";
     if (passes ? what === "new" || what === "early" : what === "known" || what === "come back") {
       this.#complain(`${what} mail ${number}: ${answer.text.trim()} after ${took.toFixed(0)} ms`);

@@ -107,7 +107,7 @@ export function scene(
   const policy = createPolicy({ ...policyOptions, ...options }, {
     store,
     log,
-    now: () => clock.now,
+    clock: () => clock.now,
     instances: new Instances(),
     learning,
     dns,

@@ -5,11 +5,11 @@ import { parseNameServer } from "../../lib/dns/name_server.ts";
 import { Resolver } from "../../lib/dns/resolver.ts";
 import { atEnd, type Cleanup } from "./process.ts";
 
-export function openResolver(t: Cleanup, servers: readonly string[], timeoutMs = 10_000) {
+export function openResolver(t: Cleanup, servers: readonly string[], timeoutMilliseconds = 10_000) {
   const told: string[] = [];
   const resolver = new Resolver({
     servers: () => servers.map(parseNameServer),
-    timeoutMs,
+    timeoutMilliseconds,
     observer: {
       dnsDown: () => void told.push("down"),
       dnsUp: (seconds) => void told.push(`up ${seconds >= 0}`),

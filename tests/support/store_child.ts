@@ -10,9 +10,9 @@ import { openStore } from "../../lib/stores/open.ts";
 import { StoreError } from "../../lib/stores/store.ts";
 
 const [address = "", operations = "1", end = "close", timeout = "200"] = process.argv.slice(2);
-const timeoutMs = Number(timeout);
+const timeoutMilliseconds = Number(timeout);
 const store = await openStore(parseStoreAddress(address), {
-  timeoutMs,
+  timeoutMilliseconds,
   observer: { down() {}, up() {} },
   clock: () => Date.now() / 1000,
 });
@@ -20,8 +20,8 @@ let failures = 0;
 await Promise.all(
   Array.from({ length: Number(operations) }, async (_, i) => {
     try {
-      await store.put(`k${i}`, "v", 60, performance.now() + timeoutMs);
-      await store.get(`k${i}`, performance.now() + timeoutMs);
+      await store.put(`k${i}`, "v", 60, performance.now() + timeoutMilliseconds);
+      await store.get(`k${i}`, performance.now() + timeoutMilliseconds);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       failures++;

@@ -29,7 +29,7 @@ export function openMemcached(
   assert.ok(address.kind === "memcached");
   const { downs, ups, observer } = observed();
   const store = new MemcachedStore(address.servers, {
-    timeoutMs: 300,
+    timeoutMilliseconds: 300,
     observer,
     keyPrefix: "gl1:",
     ...options,
@@ -47,7 +47,12 @@ export async function openSqlite(
   let now = 1_700_000_000.25;
   const { downs, ups, observer } = observed();
   const clock = () => now;
-  const store = await SqliteStore.open(file, { timeoutMs: 200, observer, clock, ...options });
+  const store = await SqliteStore.open(file, {
+    timeoutMilliseconds: 200,
+    observer,
+    clock,
+    ...options,
+  });
   atEnd(t, () => store.close());
   return { file, store, downs, ups, pass: (seconds: number) => void (now += seconds) };
 }

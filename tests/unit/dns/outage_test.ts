@@ -66,7 +66,7 @@ test("while it is open the root is asked once a second at most, one question at 
 
 test("the first answer closes it, and says how long it was", () => {
   const outage = opened();
-  assert.deepEqual(outage.answered(7500), { openMs: 4500 });
+  assert.deepEqual(outage.answered(7500), { openMilliseconds: 4500 });
   assert.ok(!outage.isOpen);
   assert.equal(outage.answered(7600), undefined);
 });

@@ -3,7 +3,12 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { nothingRead, readSources, type Source, type Take } from "../../../lib/report/sources.ts";
+import {
+  type LogSource,
+  nothingRead,
+  readSources,
+  type Take,
+} from "../../../lib/report/sources.ts";
 import { longestLine, textLines } from "../../../lib/report/text_lines.ts";
 
 async function* streamOf(...chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {
@@ -81,7 +86,7 @@ test("a line that is too long is left out and counted, wherever the stream is cu
 
 const latest = Date.UTC(2027, 0, 2) / 1000;
 
-const log = (name: string, lines: readonly string[], more: Partial<Source> = {}): Source => ({
+const log = (name: string, lines: readonly string[], more: Partial<LogSource> = {}): LogSource => ({
   name,
   latest,
   reopen: true,
@@ -89,7 +94,7 @@ const log = (name: string, lines: readonly string[], more: Partial<Source> = {})
   ...more,
 });
 
-async function read(...sources: Source[]) {
+async function read(...sources: LogSource[]) {
   const progress = nothingRead(), taken: (readonly [string | undefined, number | undefined])[] = [];
   const take: Take = ({ text, fields }, at) => text === "" && taken.push([fields.id, at]);
   await readSources(sources, take, progress, () => {});

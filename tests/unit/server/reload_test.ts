@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
 import { readLists } from "../../../lib/lists/read.ts";
-import { type Reading, reload, reloadLists, watchFiles } from "../../../lib/server/reload.ts";
+import { reload, reloadLists, type Rereading, watchFiles } from "../../../lib/server/reload.ts";
 import { commands } from "../../../lib/commands/commands.ts";
 import { readCommandLine } from "../../../lib/config/flags.ts";
 import { load, type Setup } from "../../../lib/config/load.ts";
@@ -12,7 +12,7 @@ import { recordingLog } from "../../support/policy.ts";
 import { atEnd, tempDir, waitFor } from "../../support/process.ts";
 
 /** What reading finds when these are all the files there are. */
-function readingFrom(files: Readonly<Record<string, string>>): Reading {
+function readingFrom(files: Readonly<Record<string, string>>): Rereading {
   const readable = filesOf(files);
   const flags = readCommandLine(["--config", "/conf", "--mode", "daemon"], commands);
   return {

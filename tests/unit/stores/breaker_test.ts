@@ -47,8 +47,8 @@ test("it opens at the last of so many failures in a row, and says so once", () =
 });
 
 /** Whether so many successes behind each failure keep it closed. */
-function staysClosed(b: Breaker, successes: number, everyMs: number): boolean {
-  for (let now = 0; now < 1000 * everyMs; now += everyMs) {
+function staysClosed(b: Breaker, successes: number, everyMilliseconds: number): boolean {
+  for (let now = 0; now < 1000 * everyMilliseconds; now += everyMilliseconds) {
     if (fail(b, now).kind === "opened") return false;
     for (let i = 0; i < successes; i++) succeed(b, now);
   }
@@ -96,7 +96,7 @@ test("three probes in a row that succeed close it, one at a time and without a p
     assert.ok(b.allows(now + 20));
   }
   b.begin();
-  assert.deepEqual(b.success(2000, 2100), { kind: "closed", openMs: 2000 });
+  assert.deepEqual(b.success(2000, 2100), { kind: "closed", openMilliseconds: 2000 });
   fail(b, 2200);
   fail(b, 2200);
   assert.ok(b.allows(2200), "and the count starts again");
@@ -111,7 +111,7 @@ test("a failure among the probes starts their count again", () => {
   succeed(b, 2002);
   succeed(b, 2003);
   assert.ok(b.isOpen);
-  assert.deepEqual(succeed(b, 2004), { kind: "closed", openMs: 2004 });
+  assert.deepEqual(succeed(b, 2004), { kind: "closed", openMilliseconds: 2004 });
 });
 
 test("what began before it opened neither closes it nor is taken for the probe", () => {
@@ -132,9 +132,9 @@ test("what began before it closed does not open it", () => {
 });
 
 /** What happens to one that fails as soon as it is closed, and whose probes all succeed. */
-function relapses(untilMs: number): number[] {
+function relapses(untilMilliseconds: number): number[] {
   const b = breaker(), openings: number[] = [];
-  for (let now = 0; now < untilMs; now += 10) {
+  for (let now = 0; now < untilMilliseconds; now += 10) {
     if (!b.allows(now)) continue;
     const change = b.isOpen ? succeed(b, now) : fail(b, now);
     if (change.kind === "opened") openings.push(now);

@@ -8,7 +8,7 @@ import {
   type Reply,
   ReplyError,
   ReplyReader,
-  request,
+  requestBytes,
   uint32,
 } from "../../../lib/stores/memcached_protocol.ts";
 import {
@@ -48,13 +48,19 @@ function readAll(pieces: readonly string[], isWanted = (_opcode: number, _opaque
 }
 
 test("a request is the header, extras, key and value of the protocol", () => {
-  const set = request(opcodes.set, 0x01020304, "Hello", "\xde\xad\xbe\xef\0\0\x0e\x10", "World");
+  const set = requestBytes(
+    opcodes.set,
+    0x01020304,
+    "Hello",
+    "\xde\xad\xbe\xef\0\0\x0e\x10",
+    "World",
+  );
   const expected = [
     ...[0x80, 1, 0, 5, 8, 0, 0, 0, 0, 0, 0, 0x12, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0],
     ...[0xde, 0xad, 0xbe, 0xef, 0, 0, 0x0e, 0x10],
   ];
   assert.equal(set, String.fromCharCode(...expected) + "HelloWorld");
-  assert.equal(request(opcodes.noop, 0).length, 24);
+  assert.equal(requestBytes(opcodes.noop, 0).length, 24);
 });
 
 test("replies come out as they went in, wherever the bytes are cut", () => {
