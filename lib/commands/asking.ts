@@ -52,7 +52,7 @@ export async function withAsking(
   use: (asking: Asking) => Promise<number>,
 ): Promise<number> {
   const loaded = await load({ flags: line, env, ...files });
-  if ("problems" in loaded) return await refuse(loaded.problems, loaded.log);
+  if ("problems" in loaded) return await refuse(loaded.problems, loaded.config.log);
   const { setup } = loaded, { config } = setup;
   const why = whyNoState(config);
   if (why !== undefined) return await refuse([why]);

@@ -16,7 +16,7 @@ export async function checkConfig({ line, env }: Given): Promise<number> {
   const refused = "problems" in loaded;
   const warnings = refused ? loaded.warnings : [...loaded.warnings, ...await lacking(loaded.setup)];
   if (!standardErrorIsPostfix()) tell(warnings.map((warning) => `warning: ${warning}`));
-  if (refused) return await refuse(loaded.problems, loaded.log);
+  if (refused) return await refuse(loaded.problems, loaded.config.log);
   print(
     warnings.length === 0
       ? "the configuration is good"

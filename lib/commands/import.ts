@@ -37,7 +37,7 @@ export async function importState({ line, env }: Given): Promise<number> {
   }
   if (problems.length > 0) return await refuse(problems);
   const loaded = await load({ flags: line, env, ...files });
-  if ("problems" in loaded) return await refuse(loaded.problems, loaded.log);
+  if ("problems" in loaded) return await refuse(loaded.problems, loaded.config.log);
   const { setup } = loaded, { config } = setup, why = whyNoState(config);
   if (why !== undefined) return await refuse([why]);
   const isTrial = line.settings.has("dry-run") && config.dryRun;

@@ -34,7 +34,7 @@ const learningMilliseconds = 500;
 export async function serve({ line, env, exit }: Given): Promise<number> {
   const everything = () => load({ flags: line, env, ...files });
   const loaded = await everything();
-  if ("problems" in loaded) return await refuse(loaded.problems, loaded.log);
+  if ("problems" in loaded) return await refuse(loaded.problems, loaded.config.log);
   const { setup, warnings } = loaded;
   // Whoever starts it by hand, or in a container, looks here and not at the log.
   const tellStarter = setup.config.log.kind === "stderr" || standardErrorIsPostfix()

@@ -22,7 +22,7 @@ export async function withSqliteFile(
 ): Promise<number> {
   if (line.problems.length > 0) return await refuse(line.problems);
   const loaded = await load({ flags: line, env, ...files });
-  if ("problems" in loaded) return await refuse(loaded.problems, loaded.log);
+  if ("problems" in loaded) return await refuse(loaded.problems, loaded.config.log);
   const { setup } = loaded, { store } = setup.config, why = whyNoState(setup.config);
   if (why !== undefined) return await refuse([why]);
   if (store.kind !== "sqlite") {

@@ -32,7 +32,7 @@ export interface Sources {
   readonly exists: (path: string) => boolean;
 }
 
-export type Loaded =
+export type ReadConfig =
   | { readonly config: Config; readonly secrets: Secrets; readonly warnings: readonly string[] }
   | Refused;
 
@@ -40,15 +40,18 @@ export type Loaded =
 export interface Refused {
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
-  /** Where to tell them, as far as that could be read: a child of spawn(8) has nobody else to tell. */
-  readonly log: Config["log"];
+  /**
+   * The settings, those that are wrong with their defaults: to find what else is wrong, and where to tell it, because
+   * a child of spawn(8) has nobody but the log to tell.
+   */
+  readonly config: Config;
 }
 
 /** Read when `config` is not set and it is there. */
 export const defaultConfigFile = "/etc/greylist/greylist.conf";
 
 /** Loads the configuration. */
-export function loadConfig(sources: Sources): Loaded {
+export function loadConfig(sources: Sources): ReadConfig {
   const remarks: Remarks = { problems: [...sources.flags.problems], warnings: [] };
   const { problems, warnings } = remarks;
   const flags = sources.flags.settings;
@@ -61,9 +64,7 @@ export function loadConfig(sources: Sources): Loaded {
     warnings.push(...doubts(config, raw));
   }
   const secrets = readSecrets(config, raw, sources.readFile, problems);
-  return problems.length > 0
-    ? { problems, warnings, log: config.log }
-    : { config, secrets, warnings };
+  return problems.length > 0 ? { problems, warnings, config } : { config, secrets, warnings };
 }
 
 function fileSettings(
@@ -99,6 +100,7 @@ function parseMode(raw: Raw | undefined): Mode {
   return modes.find((mode) => mode === raw?.texts[0]) ?? settings.mode.fallback;
 }
 
+/** The value of a setting. What cannot be parsed is left out of a list, and otherwise the default takes its place. */
 function parseSetting(
   name: SettingName,
   raw: Raw | undefined,
@@ -113,20 +115,21 @@ function parseSetting(
   if (name === "listen" && texts.length === 0) {
     problems.push(`${raw?.where}: Cannot parse ${name}: want at least one, got nothing`);
   }
-  const values = texts.map((text) => {
+  const values = texts.flatMap((text) => {
     const where = raw?.where ?? "default";
     try {
       const value = parse(text);
       if (/^(["']).*\1$/.test(text)) {
         warnings.push(`${where}: ${name} is in quotes, which are taken for a part of it: ${text}`);
       }
-      return value;
+      return [value];
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       const quotes = /^["']|["']$/.test(text) ? "; want it without the quotes" : "";
       problems.push(`${where}: Cannot parse ${name}: ${error.message}${quotes}`);
-      return undefined;
+      return [];
     }
   });
-  return takes === "list" ? values : values[0];
+  if (takes === "list") return values;
+  return values.length > 0 || fallback === undefined ? values[0] : parse(fallback);
 }

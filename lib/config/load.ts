@@ -25,14 +25,12 @@ export type Loaded = { readonly setup: Setup; readonly warnings: readonly string
 
 /** Reads everything. */
 export async function load(sources: Sources & ListFiles): Promise<Loaded> {
-  const loaded = loadConfig(sources);
-  if ("problems" in loaded) return loaded;
-  const { config, secrets } = loaded;
-  const { lists, problems, warnings: inLists } = await readLists(config, sources);
-  const warnings = [...loaded.warnings, ...inLists];
-  return problems.length > 0
-    ? { problems, warnings, log: config.log }
-    : { setup: { config, secrets, lists }, warnings };
+  const read = loadConfig(sources), { config } = read;
+  const { lists, problems: inLists, warnings: doubts } = await readLists(config, sources);
+  const warnings = [...read.warnings, ...doubts];
+  const problems = "problems" in read ? [...read.problems, ...inLists] : inLists;
+  if ("problems" in read || problems.length > 0) return { problems, warnings, config };
+  return { setup: { config, secrets: read.secrets, lists }, warnings };
 }
 
 /** How a setup wants clients, senders and recipients recognised. */

@@ -54,6 +54,22 @@ test("when nothing is lacking, it says so, and is strict about nothing", async (
   assert.deepEqual(fs.readdirSync(dir), ["secret"], "it has left something");
 });
 
+test("every problem is told at once: settings', secrets' and lists'", async (t) => {
+  const dir = tempDir(t), conf = `${dir}/greylist.conf`, list = `${dir}/clients`;
+  fs.writeFileSync(list, "# ours\n10.0.0.0/33\n");
+  const lines = [
+    ...["delay = soon", "store = disk", "ipv4-prefix = 99", "listen = inet:a!b:1", "no-such = 1"],
+    ...["key-secret-file = /nowhere/secret", "whitelist-recipients = /nowhere/recipients"],
+    ...["greylist-recipients = nowhere/relative", `whitelist-clients = ${list}`],
+  ];
+  fs.writeFileSync(conf, `${lines.join("\n")}\n`);
+  const program = startProgram(t, ["check-config", "--config", conf]);
+  assert.equal(await program.exited, 78);
+  const told = program.stderr();
+  for (const line of [1, 2, 3, 4, 5, 6, 7, 8]) assert.match(told, new RegExp(`${conf}:${line}: `));
+  assert.match(told, new RegExp(`${list}:2: `));
+});
+
 test("a log that cannot be written is a warning: in spawn mode there is no other word of it", async (t) => {
   const dir = tempDir(t), memcached = await startMemcached(t);
   const spawn = ["--mode", "spawn", "--store", `memcached:${memcached.server}`];

@@ -18,7 +18,7 @@ function load(
 
 function good(...from: Parameters<typeof load>) {
   const loaded = load(...from);
-  assert.ok("config" in loaded, "problems" in loaded ? loaded.problems.join("\n") : "");
+  assert.ok(!("problems" in loaded), "problems" in loaded ? loaded.problems.join("\n") : "");
   return loaded;
 }
 
