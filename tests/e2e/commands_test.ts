@@ -1,26 +1,29 @@
 /** An administrator with nothing but a line of the log, beside a real Postfix. */
 import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
 import { DELAY_SECONDS, type MailHostOptions, mailHostTest } from "../support/mailhost.ts";
-import { waitFor } from "../support/process.ts";
+import { tempDir, waitFor } from "../support/process.ts";
 import { swaks } from "../support/smtp.ts";
 
 const mail = {
   client: "198.51.100.7",
-  clientName: "mx.b.example",
-  from: "kim@b.example",
+  clientName: "mx.firma.example",
+  from: "kim@firma.example",
   to: ["robin@example.com"],
 };
 
 const setups: [name: string, options: MailHostOptions][] = [
   ["Spawned, with sqlite", { mode: "spawn", store: "sqlite" }],
   ["A daemon, with memcached", { mode: "inet", store: "memcached" }],
+  ["A daemon, with sqlite", { mode: "inet", store: "sqlite" }],
 ];
 
 for (const [name, options] of setups) {
   mailHostTest(
     `${name}: a line of the log is enough to say why a mail waits, to let it in, and to have it wait again`,
     { ...options, greylist: ["retry-window = 1h"] },
-    async ({ postfix, greylistLog, command }) => {
+    async ({ postfix, greylistLog, command, shell, daemon, startDaemon }, t) => {
       const attempt = async (id: string) =>
         (await swaks(postfix.port, { ...mail, id })).recipients[0] ?? "";
       const accepted = /^250 2\.1\.5 /, deferred = /^450 4\.2\.0 /;
@@ -39,12 +42,28 @@ for (const [name, options] of setups) {
         assert.match(changes, /if it comes back until /);
         if (status === 75) assert.equal(until - passes_from, 3600 - DELAY_SECONDS);
       }
+      const readme = fs.readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+      const [line = ""] = /^grep '.*\| greylist explain$/m.exec(readme) ?? [];
+      const mailLog = path.join(tempDir(t), "mail.log");
+      fs.writeFileSync(mailLog, [...postfix.log(), ...greylistLog(), ""].join("\n"));
+      const { stdout } = await shell(line.replace("/var/log/mail.log", mailLog));
+      assert.match(stdout, /^client +mx\.firma\.example\b/m);
+      assert.match(stdout, /early-retry|triplet found/);
       assert.equal((await command("allow", "--log-line", postfixs())).status, 0);
       assert.match(await attempt("allowed"), accepted);
       const forgotten = await command("forget", "--log-line", ours());
       assert.equal(forgotten.status, 0);
       assert.match(forgotten.stdout, /^forgot {4}triplet .* was allowed/);
       assert.match(await attempt("forgotten"), deferred);
+      if (options.mode !== "spawn") {
+        // What root does to the state while nobody has it open must not lock out the daemon's user.
+        await daemon().stop();
+        assert.equal((await command("allow", "--log-line", ours())).status, 0);
+        await startDaemon();
+        assert.match(await attempt("allowed again"), accepted);
+        assert.equal((await command("forget", "--log-line", ours())).status, 0);
+        assert.match(await attempt("forgotten again"), deferred);
+      }
       assert.deepEqual(postfix.complaints(), []);
     },
   );

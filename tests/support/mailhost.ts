@@ -41,6 +41,8 @@ export interface MailHost {
   readonly submissionPort: number;
   /** Runs a command of greylist, as root, with the server's configuration. Gives its exit status and output. */
   command(...words: readonly string[]): Promise<{ status: number | string; stdout: string }>;
+  /** The same for a line as one types it into a shell, which finds the command `greylist` there. */
+  shell(line: string): Promise<{ status: number | string; stdout: string }>;
   /** The lines of greylist's own log. */
   greylistLog(): string[];
   /** The server of the store memcached. Throws when the store is another. */
@@ -55,12 +57,12 @@ export interface MailHost {
 export function mailHostTest(
   name: string,
   options: MailHostOptions,
-  body: (host: MailHost) => Promise<void>,
+  body: (host: MailHost, t: Cleanup) => Promise<void>,
 ): void {
   test(name, async (t) => {
     const host = await startMailHost(t, options);
     try {
-      await body(host);
+      await body(host, t);
     } catch (error) {
       const logs = [...host.postfix.log(), ...host.greylistLog()].join("\n");
       throw new Error(`${error instanceof Error ? error.message : error}\n${logs}`, {
@@ -139,13 +141,18 @@ async function startMailHost(t: Cleanup, options: MailHostOptions): Promise<Mail
     settings: [...endpoint, ...users?.settings ?? [], ...options.postfix ?? []],
     service: users?.service ?? "",
   });
+  const run = async (program: string, words: readonly string[], env: Record<string, string>) => {
+    const running = start(t, program, words, { cwd: "/", env });
+    running.child.stdin?.end();
+    return { status: await running.exited, stdout: running.stdout() };
+  };
   return {
     postfix,
     submissionPort,
-    async command(...words) {
-      const running = start(t, program, [...words, "--config", config], { cwd: "/", env: {} });
-      running.child.stdin?.end();
-      return { status: await running.exited, stdout: running.stdout() };
+    command: (...words) => run(program, [...words, "--config", config], {}),
+    shell(line) {
+      const greylist = `greylist() { '${program}' "$@" --config '${config}'; }`;
+      return run("sh", ["-c", `${greylist}\n${line}`], { PATH: "/usr/bin:/bin" });
     },
     greylistLog,
     memcached: () => memcached ?? assert.fail(`the store is ${store}`),
