@@ -3,7 +3,8 @@
  * others were written, or has come back with what it had. Pure.
  *
  * - What is over does not take part, while another copy is not.
- * - Passed comes before waiting; of those that wait the earliest counts; of uses the latest.
+ * - Passed comes before waiting; of those that wait the earliest counts; of uses the latest. What was allowed stays so
+ *   until its end, unless what was earned lasts longer.
  * - Nothing is added up: merging again what was merged changes nothing, in whatever order, so that no count
  *   grows by it. What happened while a copy was away may be missing from a count.
  */
@@ -53,10 +54,16 @@ const waitsOrIsUsed = (record: TripletRecord | ReleaseTriplet, times: Times) =>
 interface Dated {
   readonly seen?: number;
   readonly until?: number;
+  readonly allowed?: true;
 }
 
-/** The one that was used later. */
+/** The one that was used later; of what was allowed, and anything beside it, the one that lasts longer. */
 function later<Kind extends Dated>(a: Kind, b: Kind): Kind {
+  if (a.allowed || b.allowed) {
+    const lasts = (a.until ?? 0) - (b.until ?? 0) ||
+      Number(a.allowed ?? 0) - Number(b.allowed ?? 0);
+    return { ...(lasts >= 0 ? a : b), seen: Math.max(a.seen ?? 0, b.seen ?? 0) };
+  }
   const ahead = (b.seen ?? 0) - (a.seen ?? 0) || (b.until ?? 0) - (a.until ?? 0);
   return ahead > 0 ? b : a;
 }
@@ -82,7 +89,10 @@ export const mergeClients = merging<ClientRecord>(isUsed, (a, b) => {
     halved: a.halved,
   };
   const passes = Math.max(a.passes, b.passes);
-  return { ...later(a, b), tried, returned, halved, passes };
+  // Of a client, what lasts longer may be counts that do not suffice.
+  const use = a.allowed === b.allowed ? later(a, b) : a.allowed ? a : b;
+  const seen = Math.max(a.seen, b.seen);
+  return { ...use, seen, tried, returned, halved, passes };
 });
 
 export const mergeDomains = merging<DomainRecord>(isUsed, (a, b) => {

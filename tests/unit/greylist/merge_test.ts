@@ -54,6 +54,31 @@ test("of a sender the latest use counts, since its first attempt", () => {
   assert.deepEqual(merged, { first: now - 9 * hour, ...used(2 * hour) });
 });
 
+test("what was allowed stays so to its end, whatever was used since, in whatever order", () => {
+  const until = now + 100 * day, allowed = { seen: now - 9 * hour, until, allowed: true } as const;
+  const sender = { first: now - day, ...used(hour) },
+    counts = { tried: 3, returned: 1, halved: now };
+  for (const order of [[0, 1], [1, 0]] as const) {
+    const pick = <Record>(merge: Merge<Record>, ...both: readonly [Record, Record]) =>
+      merge([both[order[0]], both[order[1]]], times);
+    assert.deepEqual(
+      pick(mergeSenders, { first: now - 9 * hour, ...allowed }, sender),
+      { first: now - day, ...allowed, seen: now - hour },
+    );
+    // What was earned lasts longer.
+    const short = { ...allowed, until: now + day };
+    assert.deepEqual(pick(mergeSenders, { first: now - 9 * hour, ...short }, sender), sender);
+    assert.deepEqual(
+      pick(
+        mergeClients,
+        { tried: 0, returned: 0, halved: now, passes: 0, ...short },
+        { ...counts, passes: 1, ...used(hour) },
+      ),
+      { ...counts, passes: 1, ...short, seen: now - hour },
+    );
+  }
+});
+
 test("what is over adds nothing to a domain that is still counted", () => {
   const merged = mergeDomains([
     { senders: "passed", ...used(40 * day) },
