@@ -59,14 +59,17 @@ export async function allow(given: Given): Promise<number> {
   });
 }
 
+/** Records have twelve digits for a time. */
+const longestSeconds = 1000 * 365 * 86_400;
+
 /** Seconds; undefined: it is not said; or what is wrong. */
 function periodOf(text: string | undefined): number | string | undefined {
   if (text === undefined) return undefined;
   try {
     const seconds = parseDuration(text);
-    return Number.isInteger(seconds) && seconds > 0
+    return Number.isInteger(seconds) && seconds > 0 && seconds <= longestSeconds
       ? seconds
-      : `want whole seconds, and more than nothing, got "${text}"`;
+      : `want whole seconds, more than nothing and at most 1000 years, got "${text}"`;
   } catch (error) {
     return (error as RangeError).message;
   }

@@ -32,7 +32,8 @@ export function helpText(commands: readonly Pick<Command, "usage" | "summary">[]
     "KIND is clients, senders or recipients; not needed where the file's name has that word.",
     "report also takes --json, --since TIME and --until TIME; FILE may be - for standard input.",
     "Exit status: 0; 78 for a configuration or a list that is wrong; 1 for anything else, and for",
-    "warnings with --strict. Commands about mails, and stats, have more: see doc/commands.md.",
+    "warnings with --strict. Commands about mails, stats, import and export have more, which",
+    "doc/commands.md lists.",
   );
   return lines.join("\n");
 }

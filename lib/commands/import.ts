@@ -21,7 +21,7 @@ import { type Store, StoreError } from "../stores/store.ts";
 import type { Given } from "./command.ts";
 import { type Begun, nameOf, takeAll } from "./import_run.ts";
 import { refuse } from "./refuse.ts";
-import { openState, whyNoState } from "./state.ts";
+import { copiesKept, openState, whyNoState } from "./state.ts";
 import { exitData, exitNoInput, exitUnavailable } from "./statuses.ts";
 import { tell } from "./terminal.ts";
 
@@ -49,6 +49,7 @@ export async function importState({ line, env }: Given): Promise<number> {
   const delaySeconds = line.settings.has("delay") ? config.delay : usualDelaySeconds;
   const how = { subjects: subjectOptions(setup), times, delaySeconds };
   const sourceOf = sourcesFrom(from, how);
+  const down = new Set<string>();
   let store: Store | undefined;
   try {
     const begun: Begun[] = [];
@@ -56,9 +57,19 @@ export async function importState({ line, env }: Given): Promise<number> {
       const source = sourceOf(name);
       begun.push({ name, source, first: await source.next() });
     }
-    store = isTrial ? undefined : await openState(setup, { bulk: true });
-    const intake = new Intake(store, { times, tripletKey: tripletKeyLength(config) });
-    return await takeAll(begun, intake, isTrial) ? 0 : exitData;
+    const observer = { down: (server: string) => void down.add(server), up() {} };
+    store = isTrial ? undefined : await openState(setup, { bulk: true, observer });
+    const tripletKey = tripletKeyLength(config), copies = copiesKept(config);
+    const intake = new Intake(store, { times, tripletKey, copies });
+    const isWhole = await takeAll(begun, intake, isTrial), { missed } = intake.counts;
+    if (missed > 0) {
+      const servers = down.size === 0 ? "" : ` (${[...down].join(", ")})`;
+      tell([
+        `${missed} copies could not be written${servers}: import again when all servers answer`,
+      ]);
+      return exitUnavailable;
+    }
+    return isWhole ? 0 : exitData;
   } catch (error) {
     if (error instanceof SourceError) {
       tell([error.message]);

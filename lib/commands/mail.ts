@@ -18,6 +18,8 @@ export interface Mail {
   readonly recipient: string | undefined;
   /** How the line identifies its triplet. */
   readonly id: string | undefined;
+  /** Whether a line of the log has named it. */
+  readonly isOfLine: boolean;
 }
 
 export type Parts = Partial<{ -readonly [part in keyof Mail]: Mail[part] }>;
@@ -52,9 +54,12 @@ export async function readMail({ options }: CommandLine): Promise<Mail | { probl
     sender: address("sender") ?? parts.sender,
     recipient: address("recipient") ?? parts.recipient,
     id: parts.id,
+    isOfLine: Object.keys(parts).length > 0,
   };
   for (const [name, value] of Object.entries(mail)) {
-    if (/[\n\0]/.test(value ?? "")) return { problem: `${name}: want one line, without a NUL` };
+    if (/[\n\0]/.test(String(value ?? ""))) {
+      return { problem: `${name}: want one line, without a NUL` };
+    }
   }
   if (parseAddress(mail.client) !== undefined) return mail;
   return { problem: "--client: want an IPv4 or IPv6 address, as 203.0.113.9 or 2001:db8::9" };

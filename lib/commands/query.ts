@@ -129,8 +129,10 @@ function askAt(
       socket.destroy();
       how();
     };
+    // Something that speaks, but not this protocol, may never end what looks like a reply.
+    const give = (why: string) => () => reply === "" ? reject(new Error(why)) : resolve(reply);
     const timer = setTimeout(
-      () => settle(() => reject(new Error(`no answer within ${patienceMilliseconds / 1000} s`))),
+      () => settle(give(`no answer within ${patienceMilliseconds / 1000} s`)),
       Math.max(1, milliseconds),
     );
     socket.setEncoding("latin1");
@@ -140,9 +142,6 @@ function askAt(
       if (reply.endsWith("\n\n") || reply.length > longestReply) settle(() => resolve(reply));
     });
     socket.on("error", (error) => settle(() => reject(error)));
-    socket.on(
-      "close",
-      () => settle(() => reject(new Error("closed the connection without an answer"))),
-    );
+    socket.on("close", () => settle(give("closed the connection without an answer")));
   });
 }

@@ -10,13 +10,14 @@ import { readOnly } from "../stores/read_only.ts";
 import { type Copy, StoreError } from "../stores/store.ts";
 import type { Subject } from "../identity/subject.ts";
 import type { Asking } from "./asking.ts";
+import { copiesKept } from "./state.ts";
 import { exitUnavailable, exitUsage } from "./statuses.ts";
 import { tell } from "./terminal.ts";
 
 export type Scope = "triplet" | "sender" | "client";
 
 /** What the options that are there say; the exit status, with the reason told, where they say nothing. */
-export function scopeOf({ mail, clientName, options }: Asking):
+export function scopeOf({ mail, clientName, isLookedUp, options }: Asking):
   | { readonly scope: Scope; readonly subject: Subject }
   | number {
   const { client, sender, recipient } = mail;
@@ -26,6 +27,13 @@ export function scopeOf({ mail, clientName, options }: Asking):
     sender: sender ?? "",
     recipient: recipient ?? "",
   });
+  if (mail.isOfLine && recipient === undefined) {
+    tell(["the line names no recipient, as if it were cut off; want all of it, or --client"]);
+    return exitUsage;
+  }
+  if (isLookedUp && clientName === "unknown") {
+    tell([`${client}: DNS gives no verified name; what is known by a name wants --client-name`]);
+  }
   if (subject !== undefined && (recipient === undefined || sender !== undefined)) {
     const scope = sender === undefined ? "client" : recipient === undefined ? "sender" : "triplet";
     return { scope, subject };
@@ -81,13 +89,10 @@ export class Changing {
     change: (copy: Copy, isElsewhere: boolean, deadline: number) => Promise<void>,
   ): Promise<void> {
     const { store, setup: { config } } = this.asking, deadline = this.asking.deadline();
-    const count = config.store.kind === "memcached"
-      ? Math.min(config.storeCopies, config.store.servers.length)
-      : 1;
     this.#missed += await onEveryCopy(
       store,
       key,
-      count,
+      copiesKept(config),
       deadline,
       (copy, isElsewhere) => change(copy, isElsewhere, deadline),
     );

@@ -47,11 +47,16 @@ export async function openState(
   }
 }
 
+/** How many copies of an entry the state has. */
+export function copiesKept({ store, storeCopies }: Setup["config"]): number {
+  return store.kind === "memcached" ? Math.min(storeCopies, store.servers.length) : 1;
+}
+
 /** A file that root has just made, with what SQLite has made beside it. */
 function giveToFoldersOwner(file: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = fs.statSync(path.dirname(file));
   for (const name of [file, `${file}-wal`, `${file}-shm`]) {
-    if (fs.existsSync(name)) fs.chownSync(name, uid, gid);
+    if (fs.existsSync(name)) fs.lchownSync(name, uid, gid);
   }
 }

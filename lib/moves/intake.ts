@@ -9,7 +9,8 @@ import { hasOthers, readOthers } from "../greylist/entries.ts";
 import type { Times } from "../greylist/merge.ts";
 import { sizedApart } from "../greylist/records.ts";
 import { readTexts, type Text } from "../greylist/texts.ts";
-import type { Deadline, Store } from "../stores/store.ts";
+import { onCopies } from "../stores/every_copy.ts";
+import type { Copy, Deadline, Store } from "../stores/store.ts";
 import type { Item } from "./item.ts";
 
 /** What has become of the items so far. */
@@ -20,6 +21,8 @@ export interface Counts {
   known: number;
   /** What its time is over of. */
   expired: number;
+  /** Copies of keys that were written which could not be told. */
+  missed: number;
 }
 
 /** So many are under way at a time: enough to keep a store busy. */
@@ -32,10 +35,12 @@ export interface IntakeOptions {
   readonly times: Times;
   /** How long the key of a triplet (T) is, which all of them have. */
   readonly tripletKey: number;
+  /** How many copies the store keeps. */
+  readonly copies: number;
 }
 
 export class Intake {
-  readonly counts: Counts = { written: 0, known: 0, expired: 0 };
+  readonly counts: Counts = { written: 0, known: 0, expired: 0, missed: 0 };
   readonly #waiting: Item[] = [];
 
   /** @param store undefined: nothing is written, and all is counted as if it were */
@@ -105,7 +110,16 @@ export class Intake {
     }
     // A store may drop an entry a moment after its time to live began: hence one second more.
     const seconds = Math.max(1, Math.ceil(form.until(after, times) - times.now) + 1);
-    await store.put(key, this.#sized(encoded, form.size(after), key, store), seconds, deadline);
+    const sized = this.#sized(encoded, form.size(after), key, store);
+    const put = (copy: Copy) => copy.put(key, sized, seconds, deadline);
+    // All of them, because the process ends behind the last one.
+    if (text?.copies === undefined) await put(store);
+    else {
+      const missed = await onCopies(text.copies, this.options.copies, (copy, isElsewhere) =>
+        // It is not written any more where it was of old; but must not come back from there.
+        isElsewhere ? copy.delete(key, deadline) : put(copy));
+      counts.missed += missed;
+    }
     counts.written++;
   }
 

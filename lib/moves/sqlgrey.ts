@@ -40,8 +40,12 @@ export interface Known {
   readonly last: number;
 }
 
-/** As texts, which may be of no UTF-8, come out of SQLite unharmed. */
-const text = (column: string) => `CAST(${column} AS BLOB) AS ${column}`;
+/** No part of an address is longer; SQLite keeps whatever length it is given. */
+const longestPart = 1024;
+
+/** As texts, which may be of no UTF-8, come out of SQLite unharmed; of those that are too long, one byte too many. */
+const text = (column: string) =>
+  `substr(CAST(${column} AS BLOB), 1, ${longestPart + 1}) AS ${column}`;
 
 const columns: Readonly<Record<Known["table"], readonly string[]>> = {
   connect: [text("sender_name"), text("sender_domain"), text("src"), text("rcpt"), "first_seen"],
@@ -84,7 +88,10 @@ export async function* sqlgreySource(file: string, options: SqlgreyOptions): Fin
 }
 
 function knownOf(table: Known["table"], row: Row): Known | undefined {
-  const part = (name: string) => name in row ? bytesOf(row[name]) : "";
+  const part = (name: string) => {
+    const text = name in row ? bytesOf(row[name]) : "";
+    return (text?.length ?? 0) > longestPart ? undefined : text;
+  };
   const name = part("sender_name"), domain = part("sender_domain");
   const source = part("src"), recipient = part("rcpt");
   const first = timeOf(row["first_seen"]);

@@ -18,10 +18,17 @@ export async function onEveryCopy(
   change: (copy: Copy, isElsewhere: boolean) => Promise<void>,
 ): Promise<number> {
   const copies = await copiesOf(store, key, deadline);
-  if (copies === undefined) {
-    await change(store, false);
-    return 0;
-  }
+  if (copies !== undefined) return await onCopies(copies, count, change);
+  await change(store, false);
+  return 0;
+}
+
+/** The same, where the copies are known. */
+export async function onCopies(
+  copies: Copies,
+  count: number,
+  change: (copy: Copy, isElsewhere: boolean) => Promise<void>,
+): Promise<number> {
   const { answered, unasked, elsewhere } = copies;
   const told = await Promise.allSettled([answered, ...unasked].map((copy) => change(copy, false)));
   await Promise.allSettled(elsewhere.map((copy) => change(copy, true)));

@@ -86,12 +86,19 @@ test("query speaks to a unix socket, and says who does not answer, within five s
   const other = net.createServer((connection) => connection.end("220 mail ESMTP\r\n\n\n"));
   await new Promise<void>((resolve) => other.listen(path.join(folder, "other"), resolve));
   atEnd(t, () => void other.close());
-  const [mute, nobody, smtp] = await Promise.all([
+  const real = net.createServer((connection) => {
+    connection.on("error", () => {}).write("220 mail ESMTP\r\n");
+  });
+  await new Promise<void>((resolve) => real.listen(path.join(folder, "real"), resolve));
+  atEnd(t, () => void real.close());
+  const [mute, nobody, smtp, waitingSmtp] = await Promise.all([
     run(`greylist query --state CONNECT --server unix:${folder}/silent`),
     run(`greylist query --state CONNECT --server inet:127.0.0.1:${await freePort()}`),
     run(`greylist query --state CONNECT --server unix:${folder}/other`),
+    run(`greylist query --state CONNECT --server unix:${folder}/real`),
   ]);
-  assert.deepEqual([mute.status, nobody.status, smtp.status], [69, 69, 76]);
+  assert.deepEqual([mute.status, nobody.status, smtp.status, waitingSmtp.status], [69, 69, 76, 76]);
+  assert.match(waitingSmtp.stderr, /want a reply of greylist, got "220 mail ESMTP"/);
   assert.match(mute.stderr, /no answer within 4 s/);
   assert.match(nobody.stderr, /^greylist: inet:127\.0\.0\.1:\d+: .*refused/i);
 });
@@ -100,15 +107,21 @@ test("what a command wants, it says", async (t) => {
   const folder = tempDir(t), none = { GREYLIST_STORE: `sqlite:${folder}/none.db` };
   const run = shell(t, none), db = shell(t, { GREYLIST_STORE: `sqlite:${folder}/state.db` });
   const memory = shell(t, { GREYLIST_STORE: "memory", GREYLIST_MODE: "daemon" });
+  fs.writeFileSync(`${folder}/state.db`, "");
   const results = await Promise.all([
     run(`greylist explain ${whole}`),
     memory(`greylist forget ${whole}`),
     db("greylist query --sender a@b --server inet:127.0.0.1:1"),
     db("greylist query --client nobody --sender a@b --recipient c@d --server inet:127.0.0.1:1"),
     db(`greylist allow ${whole} --for 7x`),
+    db(`greylist allow ${whole} --for 99999999d`),
+    db("greylist allow --log-line 'action=greylist, reason=new, client_address=203.0.113.9'"),
+    db(
+      "greylist forget --log-line 'action=greylist, reason=new, client_address=203.0.113.9, sender=a@b'",
+    ),
     db("greylist stats --for 7d"),
   ]);
-  assert.deepEqual(results.map(({ status }) => status), [66, 78, 64, 64, 64, 78]);
+  assert.deepEqual(results.map(({ status }) => status), [66, 78, 64, 64, 64, 64, 64, 64, 78]);
   assert.match(results[1]?.stderr ?? "", /only the daemon itself has its state/);
   assert.equal(fs.existsSync(`${folder}/none.db`), false);
 });

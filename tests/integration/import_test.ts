@@ -152,6 +152,23 @@ test("what cannot be read is told by file and line, and the rest is imported", (
   ]);
 });
 
+test("a row of sqlgrey with a megabyte for a sender is left out, and the rest is imported", async (t) => {
+  const { run, folder } = tools(t), name = path.join(folder, "sqlgrey.db");
+  const { DatabaseSync } = await import("node:sqlite");
+  const database = new DatabaseSync(name);
+  database.exec(
+    `CREATE TABLE connect (sender_name, sender_domain, src, rcpt, first_seen INT);
+     CREATE TABLE from_awl (sender_name, sender_domain, src, first_seen INT, last_seen INT);
+     CREATE TABLE domain_awl (sender_domain, src, first_seen INT, last_seen INT);
+     INSERT INTO from_awl VALUES (hex(zeroblob(500000)), 'x.example', '198.51.100.7', ${now}, ${now});
+     INSERT INTO from_awl VALUES ('kim', 'x.example', '198.51.100.7', ${now}, ${now});`,
+  );
+  database.close();
+  const { status, out, told } = run(["import", "--from", "sqlgrey", name]);
+  assert.deepEqual([status, out], [65, "imported 1 entry of 2 read, 1 that cannot be read\n"]);
+  assert.equal(told, `greylist: ${name}: from_awl, row 1: no entry of sqlgrey\n`);
+});
+
 test("a file that is none, or is cut off, is told, and what came before it is counted", (t) => {
   const { run, file, folder } = tools(t);
   const cut = file("cut.dump", triplets(2000).slice(0, -5003));
@@ -198,6 +215,25 @@ test("a store that fails is told, with what to do", (t) => {
     found.told,
     /ECONNREFUSED[^]*what was imported before that stays; import all of it again/,
   );
+});
+
+test("an import that some copies miss says so, and goes to all of them when it is run again", async (t) => {
+  const { run, file } = tools(t);
+  const dump = file("postgrey.dump", triplets(500));
+  const servers = [await startMemcached(t), await startMemcached(t), await startMemcached(t)];
+  const [, second] = servers;
+  assert.ok(second !== undefined);
+  const store = `memcached:${servers.map(({ server }) => server).join(",")}`;
+  const args = ["import", "--from", "postgrey", "--store", store, dump];
+  await second.stop();
+  const partly = run(args);
+  assert.equal(partly.status, 69);
+  assert.match(partly.out, /^imported \d+ entries of 500 read/);
+  assert.match(partly.told, /^greylist: \d{3} copies could not be written \(.*\): import again/);
+  await second.restart();
+  const again = run(args);
+  assert.deepEqual([again.status, again.told], [0, ""]);
+  assert.match(run(args).out, /^imported 0 entries of 500 read, 500 known already\n$/);
 });
 
 test("an import that was killed can be run again", async (t) => {

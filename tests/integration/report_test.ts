@@ -35,6 +35,31 @@ test("a report is about the logs that are named, packed or not, and standard inp
   assert.match(stdout, /^ {2}never came back +1 /m);
 });
 
+test("the commands of doc/report.md can be typed as they stand", (t) => {
+  const dir = tempDir(t), now = Date.now();
+  const recent = [1, 2].map((n) => deferred(new Date(now - n * 3_600_000).toISOString(), n));
+  fs.writeFileSync(path.join(dir, "mail.log"), recent.join("\n"));
+  const message = { MESSAGE: recent[0]?.split("]: ")[1], __REALTIME_TIMESTAMP: `${now}000` };
+  fs.writeFileSync(path.join(dir, "journal"), `${JSON.stringify(message)}\n`);
+  const text = fs.readFileSync(new URL("../../doc/report.md", import.meta.url), "utf8");
+  const commands = (/```sh\n([^]*?)```/.exec(text)?.[1] ?? "").trimEnd().split("\n");
+  assert.equal(commands.length, 3);
+  const greylist = program.map((word) => `'${word}'`).join(" ");
+  for (const command of commands) {
+    // Here, not every log goes to /var/log, and not every machine has a journal.
+    const typed = command.replaceAll("/var/log/", `${dir}/`);
+    const functions = `greylist() { ${greylist} "$@"; }; journalctl() { cat '${dir}/journal'; }`;
+    const { status, stdout, stderr } = spawnSync("sh", ["-c", `${functions}\n${typed}`], {
+      env: environment(),
+      cwd: dir,
+      encoding: "utf8",
+    });
+    assert.deepEqual([status, stderr], [0, ""], command);
+    if (!command.includes("--html")) assert.match(stdout, /: 2 decisions|"deferred": 2/);
+  }
+  assert.match(fs.readFileSync(path.join(dir, "report.html"), "utf8"), /<svg/);
+});
+
 test("a report of a period counts what was said from its begin to before its end", () => {
   const log = [1, 2, 3, 4].map((n) => deferred(day(n), n)).join("\n");
   const args = ["--json", "--since", "2026-11-02T12:00:00Z", "--until=2026-11-04T12:00:00Z"];
