@@ -15,6 +15,7 @@ const mail = {
 
 const setups: [name: string, options: MailHostOptions][] = [
   ["Spawned, with sqlite", { mode: "spawn", store: "sqlite" }],
+  ["Spawned, with memcached", { mode: "spawn", store: "memcached" }],
   ["A daemon, with memcached", { mode: "inet", store: "memcached" }],
   ["A daemon, with sqlite", { mode: "inet", store: "sqlite" }],
 ];

@@ -271,6 +271,27 @@ test("in postgrey's format a decision ends with its recipient, and all else read
   ]);
 });
 
+test("in postgrey's format mail-in-a-box's reader finds each recipient, and only that", async () => {
+  const { log, flushed } = open({ format: "postgrey" });
+  const more = { entry: "/list:1", suspicion: "generic name", id: "6789abcdef", store: "memory" };
+  log.decision({ action: "greylist", reason: { kind: "new" }, request: mail(), ...more });
+  log.decision({
+    action: "pass",
+    reason: { kind: "triplet found" },
+    delaySeconds: 301,
+    request: mail(),
+    ...more,
+  });
+  // Its management/mail_log.py has this pattern.
+  const theirs =
+    /^action=(greylist|pass), reason=(.*?), (?:delay=\d+, )?client_name=(.*), client_address=(.*), sender=(.*), recipient=(.*)/;
+  const found = ["mx.example.org", "192.0.2.1", "alice@example.org", "bob@example.com"];
+  assert.deepEqual(
+    (await flushed()).map((line) => theirs.exec(line.replace("info ", ""))?.slice(1)),
+    [["greylist", "new", ...found], ["pass", "triplet found", ...found]],
+  );
+});
+
 test("why mail was not asked about is told once a minute for each reason, with what was left out", async () => {
   const { log, flushed, clock } = open();
   const told = async () =>
