@@ -3,11 +3,12 @@
  * answer takes. All take turns, so that the machine's moods meet all of them; what counts are the ratios.
  *
  *     deno task bench [--only memory,memcached,sqlite,postgrey,floor,bare] [--kinds fresh,known,white]
- *                     [--connections 1,50,500] [--logs none,file,stderr] [--rounds 3] [--seconds 2.5] [--write]
+ *                     [--connections 1,50,500] [--logs none,file,stderr] [--rounds 3] [--seconds 2.5] [--source] [--write]
  *
  * PROGRAM_UNDER_TEST names another binary than dist/greylist, DENO the command that compiles (build.ts). Needs the Debian
  * packages memcached, postgrey and gcc. --write puts the result into doc/performance.md. A ratio that is not
- * reached fails nothing: machines are shared and noisy.
+ * reached fails nothing: machines are shared and noisy. --source runs greylist and the bare server from their source, with the
+ * Deno that runs this: what a binary made with it would be, where it cannot make one.
  *
  * - fresh: every request is a new triplet of a new client; known: mails that have passed; white: new triplets of clients in
  *   the auto-whitelist.
@@ -16,6 +17,7 @@
  */
 import { parseArgs } from "node:util";
 import { withCleanup } from "../tests/support/process.ts";
+import { script } from "../tests/support/greylist.ts";
 import { markdown } from "../tests/support/section.ts";
 import { builtFromC, compiled, greylist } from "./build.ts";
 import { chosen, machine, median, numbers, print, spread, write } from "./report.ts";
@@ -52,6 +54,7 @@ const { values } = parseArgs({
     logs: { type: "string", default: logs.join() },
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "2.5" },
+    source: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
   },
 });
@@ -79,7 +82,8 @@ const nameOf = ({ contender, kind, connections, log }: Cell) =>
 
 await withCleanup(async (t) => {
   const place = await machine(), cells = allCells();
-  const program = greylist(), policyload = builtFromC(t, "policyload.c");
+  const program = values.source ? script("main.ts") : greylist();
+  const policyload = builtFromC(t, "policyload.c");
   const servers = new Map<string, Server>();
   /** Whom a cell asks. A client that postgrey lists has no known triplets: for the two kinds there are two of it. */
   const serverOf = async ({ contender, kind, log }: Cell): Promise<Server> => {
@@ -94,8 +98,12 @@ await withCleanup(async (t) => {
     if (contender === "postgrey") return startPostgrey(t, forListed ? 1 : 5);
     if (contender === "floor") return startFloor(t, builtFromC(t, "floor.c"));
     if (contender !== "bare") return startGreylist(t, program, contender, log);
-    const bare = await startBare(t, compiled(t, "bare.ts"));
-    runtime = ` The bare server is compiled as greylist is: ${bare.runtime}.`;
+    const bare = await startBare(
+      t,
+      values.source ? script("bench/bare.ts") : [compiled(t, "bare.ts")],
+    );
+    const how = values.source ? "run from their source" : "compiled";
+    runtime = ` greylist and the bare server are ${how}, the latter with ${bare.runtime}.`;
     return bare;
   };
 
@@ -133,7 +141,7 @@ await withCleanup(async (t) => {
     ]),
   ].join("\n\n");
   print(text);
-  if (values.write) write("compare", text);
+  if (values.write) write(values.source ? "source" : "compare", text);
 });
 
 /** In the order in which they take turns: what is compared is measured one after the other. */

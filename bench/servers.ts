@@ -81,9 +81,9 @@ export async function startFloor(t: Cleanup, program: string): Promise<Server> {
 /** The bare server, and which runtime it was compiled with. */
 export async function startBare(
   t: Cleanup,
-  program: string,
+  program: readonly string[],
 ): Promise<Server & { readonly runtime: string }> {
-  const port = await freePort(), running = start(t, program, [String(port)]);
+  const port = await freePort(), running = start(t, "env", [...program, String(port)]);
   return { ...await answering(port, running), runtime: running.stdout() };
 }
 
