@@ -145,16 +145,21 @@ function isAccessible(file: string): boolean {
 function makeTables(database: DatabaseSync): void {
   const run = (sql: string) => database.prepare(sql).get();
   run("PRAGMA busy_timeout = 0");
-  /** Whether the file is empty; throws when what it holds is not this program's table. */
-  const isEmpty = () => {
+  const isOurs = () => {
     const version = Number(run("PRAGMA user_version")?.["user_version"]);
-    if (version === schemaVersion) return false;
-    if (version !== 0) {
+    if (version !== 0 && version !== schemaVersion) {
       throw new Error(
         `schema version ${version}, wanted ${schemaVersion}; a newer greylist has written it`,
       );
     }
+    return version === schemaVersion;
+  };
+  /** Whether the file is empty; throws when what it holds is not this program's table. */
+  const isEmpty = () => {
+    if (isOurs()) return false;
     if (run("SELECT name FROM sqlite_schema") === undefined) return true;
+    // Between these two looks another process may have made the table, which it does together with the version.
+    if (isOurs()) return false;
     throw new Error("holds the tables of something else");
   };
   const empty = isEmpty();
