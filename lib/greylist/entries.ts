@@ -51,14 +51,19 @@ export class EntryReader {
   /** What stands under the next key, if it was had; undefined for no key. */
   optional<Record>(key: string | undefined, kind: Kind<Record>): Entry<Record> | undefined {
     const text = key === undefined ? undefined : this.texts[this.#next++];
-    return text && this.#understood(text, kind);
+    if (text === undefined) return undefined;
+    const { entry, forgetting } = this.#understood(text, kind);
+    // Nobody waits for that: what may be had or not must not be what a mail fails by.
+    void forgetting?.catch(onlyStoreErrors);
+    return entry;
   }
 
   /** What stands under the next key. If that cannot be read, `done` fails. */
   needed<Record>(key: string, kind: Kind<Record>): Entry<Record> {
     const text = this.texts[this.#next++];
     if (text?.key !== key) throw new Error(`${key} is wanted, and was not read`);
-    const entry = this.#understood(text, kind);
+    const { entry, forgetting } = this.#understood(text, kind);
+    if (forgetting !== undefined) this.#forgetting.push(forgetting);
     if (entry !== undefined) return entry;
     this.#failure ??= new StoreError(`the entry of ${text.key} could not be read`);
     return { ...text, record: undefined, stale: nobody };
@@ -73,13 +78,13 @@ export class EntryReader {
   #understood<Record>(
     { key, text, copies }: Text,
     { decode }: Kind<Record>,
-  ): Entry<Record> | undefined {
+  ): { readonly entry: Entry<Record> | undefined; readonly forgetting?: Promise<void> } {
     const record = text === undefined ? undefined : decode(text);
     const entry = { key, record, copies, stale: nobody };
-    if (text === undefined || record !== undefined) return entry;
+    if (text === undefined || record !== undefined) return { entry };
     this.told.unreadableEntry(key);
-    this.#forgetting.push((copies?.answered ?? this.store).delete(key, this.deadline));
-    return hasOthers(entry) ? entry : undefined;
+    const forgetting = (copies?.answered ?? this.store).delete(key, this.deadline);
+    return { entry: hasOthers(entry) ? entry : undefined, forgetting };
   }
 }
 
@@ -111,7 +116,8 @@ export async function readOthers<Record>(
   told: Told,
 ): Promise<Entry<Record>> {
   const { key, copies } = entry;
-  if (copies === undefined) return entry;
+  // Asked before, it has found what is stale already.
+  if (copies === undefined || !hasOthers(entry)) return entry;
   const ask = async (copy: Copy) => {
     const text = await copy.get(key, deadline);
     const record = text === undefined ? undefined : decode(text);

@@ -213,12 +213,17 @@ const keysOf = (changes: Record<string, string> = {}): RecordKeys => {
 
 /** A store in memory of which some operations fail. */
 class FailingStore extends KeyByKeyStore {
-  readonly failing = new Set<"get" | "put">();
+  readonly failing = new Set<"get" | "put" | "delete">();
   override get(...args: Parameters<Store["get"]>) {
     return this.failing.has("get") ? Promise.reject(new StoreError("get")) : super.get(...args);
   }
   override put(...args: Parameters<Store["put"]>) {
     return this.failing.has("put") ? Promise.reject(new StoreError("put")) : super.put(...args);
+  }
+  override delete(...args: Parameters<Store["delete"]>) {
+    return this.failing.has("delete")
+      ? Promise.reject(new StoreError("delete"))
+      : super.delete(...args);
   }
 }
 
@@ -228,7 +233,7 @@ function failingScene(onStoreFailure: "accept" | "defer") {
     { onStoreFailure },
     (clock) => store = new FailingStore(() => clock.now, 1000),
   );
-  return { on, failing: store?.failing ?? new Set<"get" | "put">() };
+  return { on, failing: store?.failing ?? new Set<"get" | "put" | "delete">() };
 }
 
 test("while the store fails, mail is accepted or deferred as on-store-failure says", async () => {
@@ -275,6 +280,16 @@ test("an entry that cannot be read counts as a failure once, and is forgotten", 
   assert.equal(await ask(on), "DUNNO");
   assert.deepEqual(on.events.at(-2), ["unreadableEntry", key]);
   assert.equal(await ask(on), deferred(300));
+});
+
+test("what is known of the client cannot be read, nor deleted: the mail is greylisted all the same", async () => {
+  const { on, failing } = failingScene("accept");
+  const key = keysOf().client;
+  assert.ok(key !== undefined);
+  await on.store.put(key, "somebody else's bytes", 100, Infinity);
+  failing.add("delete");
+  assert.equal(await ask(on), deferred(300));
+  assert.ok(on.events.some(([method]) => method === "unreadableEntry"));
 });
 
 test("an error of our own is logged and does not hold the mail", async () => {
