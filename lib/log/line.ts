@@ -141,7 +141,8 @@ function readJson(line: string): LineEvent | undefined {
   if (object === undefined) return undefined;
   const message = messageOf(object["MESSAGE"]);
   if (message === undefined) return readOurs(object);
-  const microseconds = Number(object["__REALTIME_TIMESTAMP"] ?? NaN);
+  const at = object["__REALTIME_TIMESTAMP"];
+  const microseconds = typeof at === "string" || typeof at === "number" ? Number(at) : NaN;
   const stamp = Number.isFinite(microseconds) ? microseconds / 1e6 : undefined;
   const ident = textOf(object["SYSLOG_IDENTIFIER"]);
   return within(readLine(message), { stamp, ident });
@@ -151,7 +152,9 @@ function readJson(line: string): LineEvent | undefined {
 function messageOf(value: unknown): string | undefined {
   if (typeof value === "string") return bytesOf(value);
   if (!Array.isArray(value)) return undefined;
-  return value.map((byte) => String.fromCharCode(Number(byte) & 0xff)).join("");
+  return value.map((byte) => String.fromCharCode(typeof byte === "number" ? byte & 0xff : 0)).join(
+    "",
+  );
 }
 
 function readOurs(object: Json): LineEvent | undefined {

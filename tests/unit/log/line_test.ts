@@ -224,6 +224,20 @@ test("what another program quotes is no decision", () => {
   }
 });
 
+test("an object in the journal's JSON where a number has to be is none, and throws nothing", () => {
+  const hostile = { toString: 1, valueOf: 1 };
+  for (
+    const line of [
+      { MESSAGE: [hostile, 65], x: "action=" },
+      { MESSAGE: "action=pass, reason=new", __REALTIME_TIMESTAMP: hostile },
+    ]
+  ) {
+    const text = JSON.stringify(line);
+    assert.doesNotThrow(() => readLine(text));
+    assert.doesNotThrow(() => readLine(`host prog[1]: ${text}`));
+  }
+});
+
 test("whatever a line is, reading it ends soon and throws nothing", () => {
   const million = 1_000_000;
   for (
