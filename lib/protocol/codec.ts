@@ -122,10 +122,11 @@ function endOfRequest(buffer: string, from: number): number | undefined {
 
 function parseRequest(text: string): PolicyRequest {
   const attributes = new Map<AttributeName, string>();
-  for (let start = 0, end; start < text.length; start = end + 1) {
+  for (let start = 0, end, equals = -1; start < text.length; start = end + 1) {
     end = text.indexOf("\n", start);
     if (end === -1) end = text.length;
-    const equals = text.indexOf("=", start);
+    // It may be of a later line; looked for again by each line it would take time with the square of the length.
+    if (equals < start) equals = text.indexOf("=", start);
     if (equals === -1) break;
     for (const name of namesByLength[equals - start] ?? []) {
       if (text.startsWith(name, start)) {

@@ -149,11 +149,11 @@ export class SqliteWrites {
     this.#waiting = this.#waiting.filter(({ deadline }) => deadline > now);
     if (this.#waiting.length === 0) this.#noLock();
     else {
-      const deadlines = this.#waiting.map(({ deadline }) => deadline);
       // A random share keeps processes that wait for each other from meeting again.
       const pause = this.#pauseMilliseconds * (1 + Math.random());
       this.#pauseMilliseconds = Math.min(2 * this.#pauseMilliseconds, longestPauseMilliseconds / 2);
-      this.#tryAgainAt(Math.min(now + pause, ...deadlines));
+      const first = (at: number, { deadline }: { deadline: number }) => Math.min(at, deadline);
+      this.#tryAgainAt(this.#waiting.reduce(first, now + pause));
     }
     for (const write of late) {
       this.#fail(write, `locked by another process for ${Math.round(now - write.began)} ms`);
