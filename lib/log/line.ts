@@ -143,7 +143,8 @@ function readJson(line: string): LineEvent | undefined {
   if (message === undefined) return readOurs(object);
   const at = object["__REALTIME_TIMESTAMP"];
   const microseconds = typeof at === "string" || typeof at === "number" ? Number(at) : NaN;
-  const stamp = Number.isFinite(microseconds) ? microseconds / 1e6 : undefined;
+  // Beyond that there is no date.
+  const stamp = Math.abs(microseconds) < 8.64e18 ? microseconds / 1e6 : undefined;
   const ident = textOf(object["SYSLOG_IDENTIFIER"]);
   return within(readLine(message), { stamp, ident });
 }

@@ -47,6 +47,7 @@ export class LineQueue {
   readonly #options: QueueOptions;
   #waiting: string[] = [];
   #characters = 0;
+  #readSoFar = 0;
   #lost = 0;
   #lostInAll = 0;
   #lossToldAt = -Infinity;
@@ -77,6 +78,9 @@ export class LineQueue {
       return;
     }
     const frame = this.#destination.frame(line, level, at);
+    // A text put together from pieces of a request holds all that came with it until one of its characters is asked
+    // for: V8 then makes it one of its own (20,000 lines of requests of 30 KB: 624 MB of heap before, 9 after).
+    this.#readSoFar ^= frame.charCodeAt(0);
     this.#waiting.push(frame);
     this.#characters += frame.length;
     this.#start();

@@ -224,6 +224,13 @@ test("what another program quotes is no decision", () => {
   }
 });
 
+test("a time beyond all dates is none", () => {
+  for (const time of ["1e300", 1e19, "-1e300", "Infinity"]) {
+    const line = { MESSAGE: "action=pass, reason=new", __REALTIME_TIMESTAMP: time };
+    assert.equal(readLine(JSON.stringify(line))?.stamp, undefined);
+  }
+});
+
 test("an object in the journal's JSON where a number has to be is none, and throws nothing", () => {
   const hostile = { toString: 1, valueOf: 1 };
   for (

@@ -1,5 +1,6 @@
 /** What waits for a log that is slow, stuck, or refuses: how it is written, how much of it is kept, what is told. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import process from "node:process";
 import { test } from "node:test";
 import { LineQueue } from "../../../lib/log/queue.ts";
@@ -131,3 +132,20 @@ test("losses are told once a second at most, also when nothing else is said", as
   await queue.flush(5000);
   assert.equal(told().at(-1), "lost 7", "the end of the process waits for no second");
 });
+
+test(
+  "what waits holds nothing but its lines, whatever came with what they are made of",
+  { skip: "deno" in process.versions ? false : "other engines keep their garbage for longer" },
+  () => {
+    const { kept, push } = open();
+    hang(kept);
+    const before = process.memoryUsage().rss;
+    const bytes = Buffer.from(`sender=alice@example.org\n${"x".repeat(60_000)}`);
+    for (let n = 0; n < 8000; n++) {
+      const sender = bytes.toString("latin1").slice(0, 24);
+      push(`action=greylist, ${sender}, recipient=robin@example.com`);
+    }
+    const grown = (process.memoryUsage().rss - before) / 2 ** 20;
+    assert.ok(grown < 240, `${grown.toFixed(0)} MiB, of 460 that came`);
+  },
+);
