@@ -37,10 +37,8 @@ export class Watching {
   readonly answered = (milliseconds: number): void =>
     this.#counts.answerSeconds.add(milliseconds / 1000);
 
-  readonly exchanged: Exchanged = (milliseconds, isAnswered) => {
-    this.#counts.dnsSeconds.add(milliseconds / 1000);
-    if (!isAnswered) this.#counts.dnsUnanswered++;
-  };
+  readonly exchanged: Exchanged = (milliseconds, isAnswered) =>
+    this.#counts.exchanged(milliseconds / 1000, isAnswered);
 
   /** Serves metrics. Where that is not possible the log says why: mail is more important. */
   async serve(

@@ -39,8 +39,9 @@ export class CountingStore implements Store {
 
   put(key: string, value: string, ttlSeconds: number, deadline: Deadline): Promise<void> {
     const kind = kindOfRecord(value);
-    if (kind !== undefined) this.counts.written[kind]++;
-    return this.#timed("write", this.store.put(key, value, ttlSeconds, deadline));
+    const put = this.#timed("write", this.store.put(key, value, ttlSeconds, deadline));
+    if (kind !== undefined) put.then(() => this.counts.written[kind]++, () => {});
+    return put;
   }
 
   delete(key: string, deadline: Deadline): Promise<void> {

@@ -18,7 +18,10 @@ const answerBounds = [
 ];
 
 /** Bounds of what mail waits, in seconds: most senders come back within an hour, all within two days. */
-const waitingBounds = [300, 360, 480, 600, 900, 1200, 1800, 3600, 7200, 14_400, 43_200, 86_400];
+const waitingBounds = [
+  ...[60, 120, 300, 360, 480, 600, 900, 1200, 1800],
+  ...[3600, 7200, 14_400, 43_200, 86_400, 172_800],
+];
 
 /** How often a value was at most so much. */
 export class Histogram {
@@ -69,6 +72,14 @@ export class Counts {
     if (action === "pass") this.passed[kind]++;
     else this.deferred[kind]++;
     if (delaySeconds !== undefined) this.waitedSeconds.add(delaySeconds);
+  }
+
+  /** A name server was asked. */
+  exchanged(seconds: number, isAnswered: boolean): void {
+    this.dnsSeconds.add(seconds);
+    // It may be another one, which a reload has brought while the one before was down: nobody tells of its end.
+    if (isAnswered) this.dnsIsDown = false;
+    else this.dnsUnanswered++;
   }
 }
 

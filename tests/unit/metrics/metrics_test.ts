@@ -140,6 +140,16 @@ test("a store's operations are counted once each, with what they write", async (
   await assert.rejects(store.put("k", "s1 1 1 1", 1, Infinity));
   await assert.rejects(store.get("k", Infinity));
   assert.deepEqual(counts.storeErrors, { read: 1, write: 1, delete: 0 });
+  assert.equal(counts.written.sender, 2, "what was not written is not counted");
+});
+
+test("any answer ends that DNS is down, though other name servers gave it", () => {
+  const counts = new Counts();
+  countingLog(recordingLog().log, counts).dnsDown();
+  counts.exchanged(0.5, false);
+  assert.deepEqual([counts.dnsIsDown, counts.dnsUnanswered], [true, 1]);
+  counts.exchanged(0.01, true);
+  assert.deepEqual([counts.dnsIsDown, counts.dnsUnanswered], [false, 1]);
 });
 
 test("servers of the store that are left count as down no more", () => {
