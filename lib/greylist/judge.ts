@@ -14,7 +14,7 @@
 import type { Dns } from "../dns/open.ts";
 import type { Correspondents } from "../identity/correspondents.ts";
 import type { Client } from "../identity/client.ts";
-import type { Subject, SubjectOf } from "../identity/subject.ts";
+import type { Attributes, Subject, SubjectOf } from "../identity/subject.ts";
 import type { Lists } from "../lists/read.ts";
 import type { Log } from "../log/log.ts";
 import type { Reason } from "../log/reasons.ts";
@@ -134,11 +134,7 @@ export function createWeighing(
   const inquire = createInquiry({ ...options.inquiry, senders: lists.sendersBySpf }, parts.dns);
 
   return async (request, now) => {
-    const subject = options.subjectOf({
-      ...clientOf(request),
-      sender: request.get("sender") ?? "",
-      recipient: request.get("recipient") ?? "",
-    });
+    const subject = options.subjectOf(partiesOf(request));
     if (subject === undefined) return undefined;
     const asked = wantedOf(request, subject);
     let { wanted } = asked;
@@ -258,6 +254,15 @@ export function findingOf(weighed: Weighed | undefined): Finding {
     suspicion,
     client,
     id,
+  };
+}
+
+/** Between whom a request's mail is. */
+export function partiesOf(request: PolicyRequest): Attributes {
+  return {
+    ...clientOf(request),
+    sender: request.get("sender") ?? "",
+    recipient: request.get("recipient") ?? "",
   };
 }
 

@@ -22,7 +22,13 @@ import type { Action, PolicyRequest } from "../protocol/codec.ts";
 import { dateForHeader, domainForReply, type Template } from "../protocol/reply.ts";
 import { StoreError } from "../stores/store.ts";
 import type { Instances } from "./instances.ts";
-import { createJudge, type Finding, type JudgeOptions, type JudgeParts } from "./judge.ts";
+import {
+  createJudge,
+  type Finding,
+  type JudgeOptions,
+  type JudgeParts,
+  partiesOf,
+} from "./judge.ts";
 import type { Learning } from "./learning.ts";
 import { listed } from "./listed.ts";
 
@@ -78,7 +84,7 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
     try {
       return act(listed(request, lists) ?? await judge(request, now), request, now);
     } catch (error) {
-      return act(failed(error), request, now);
+      return act(failed(error, request), request, now);
     }
   }
 
@@ -99,11 +105,15 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
     });
   }
 
-  function failed(error: unknown): Finding {
+  function failed(error: unknown, request: PolicyRequest): Finding {
     if (!(error instanceof StoreError)) log.internalError(error);
     const verdict = options.onStoreFailure === "accept" ? "pass" : "defer";
-    const problem = messageOf(error);
-    return { verdict, reason: { kind: "store failure" }, missing: rules.delaySeconds, problem };
+    const reason = { kind: "store failure" } as const, problem = messageOf(error);
+    const finding = { verdict, reason, missing: rules.delaySeconds, problem } as const;
+    if (!(error instanceof StoreError)) return finding;
+    // What the store had to be asked about: a report finds the mail again by it.
+    const id = options.subjectOf(partiesOf(request))?.keys.id;
+    return id === undefined ? finding : { ...finding, id };
   }
 
   /** Logs a finding and turns it into what Postfix is told. */

@@ -243,6 +243,7 @@ test("while the store fails, mail is accepted or deferred as on-store-failure sa
     assert.equal(await ask(on), reply);
     const [, record] = on.events.at(-1) ?? [];
     assert.equal((record as { problem?: string }).problem, "get");
+    assert.equal((record as { id?: string }).id, keysOf().id);
     assert.deepEqual(on.decisions(), [
       `${answer === "accept" ? "pass" : "greylist"} store failure`,
     ]);
