@@ -45,7 +45,7 @@ export async function report({ line }: Given): Promise<number> {
   );
   progress.clear();
 
-  const figures = figuresOf(tally, read, windowSeconds);
+  const figures = figuresOf(tally, read, windowSeconds, isBounded ? read.withoutTime : 0);
   if (page !== undefined) {
     const { reportPage } = await import("../report/page.ts");
     fs.writeFileSync(page, reportPage(figures));
@@ -83,18 +83,28 @@ function readOptions({ options, settings: given, problems: others }: Given["line
   };
 }
 
+/** Undefined where there is nothing to be had: reading it will say why. */
+function statOf(name: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(name);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A file, or `-` for standard input. */
 function sourceOf(name: string, now: number): LogSource {
+  // A line may be stamped a moment after it is there, by another clock; and be said while others are read.
+  const hour = 3600, latest = now + hour;
   if (name === "-") {
     if (process.stdin.isTTY) tell(["reading standard input, because no FILE was named"]);
-    return { name: "standard input", latest: now, reopen: false, open: () => process.stdin };
+    return { name: "standard input", latest, reopen: false, open: () => process.stdin };
   }
-  const written = fs.statSync(name, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+  const stat = statOf(name);
   return {
     name,
-    // A line may be stamped a moment after it is there, by another clock.
-    latest: Math.min(now, written / 1000) + 3600,
-    reopen: true,
+    latest: Math.min(latest, stat === undefined ? Infinity : stat.mtimeMs / 1000 + hour),
+    reopen: stat?.isFile() ?? false,
     open: () => fs.createReadStream(name, { highWaterMark: chunkBytes }),
   };
 }

@@ -57,7 +57,12 @@ export interface Rule {
 /** Reasons that let mail through because something is missing, not because somebody is known. */
 const noMerit: readonly string[] = ["store failure", "client address unknown"];
 
-export function figuresOf(tally: Tally, read: ReadSoFar, windowSeconds: number): Figures {
+export function figuresOf(
+  tally: Tally,
+  read: ReadSoFar,
+  windowSeconds: number,
+  leftOut = 0,
+): Figures {
   const { waits, waiting, decisions, longest, clients } = tally;
   const { neverCameBack, mayStillCome } = waiting.remaining(tally.last);
   const median = waits.percentile(0.5);
@@ -119,7 +124,7 @@ export function figuresOf(tally: Tally, read: ReadSoFar, windowSeconds: number):
     })),
     hours: [...tally.hours].sort(([a], [b]) => a - b)
       .map(([hour, counts]) => ({ from: hour * 3600, ...counts })),
-    approximate: approximations(tally),
+    approximate: approximations(tally, leftOut),
   };
 }
 
@@ -128,12 +133,12 @@ function escaped(text: string): string {
   return text.split(" ").map(escapeForLog).join(" ");
 }
 
-function approximations({ waiting, clients, withoutHour }: Tally): string[] {
+function approximations({ waiting, clients, withoutHour }: Tally, leftOut: number): string[] {
   const found: string[] = [];
   if (waiting.share > 1) {
     found.push(
-      `So many mails waited at once that only one of ${waiting.share} was followed: how many never came back, or may ` +
-        "still come, is an estimate.",
+      `So many mails waited at once that only one of ${waiting.share} was followed: how many came back, never did, or may ` +
+        "still come, how long they waited, and by what mail passed that came back without a delay, are estimates.",
     );
   }
   if (clients.missing > 0) {
@@ -144,6 +149,9 @@ function approximations({ waiting, clients, withoutHour }: Tally): string[] {
   }
   if (withoutHour > 0) {
     found.push(`${withoutHour} decisions are in no hour: their time is not known.`);
+  }
+  if (leftOut > 0) {
+    found.push(`${leftOut} lines without a time are left out: they may be of this period.`);
   }
   return found;
 }

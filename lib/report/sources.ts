@@ -16,7 +16,7 @@ export interface LogSource {
   readonly name: string;
   /** It has no line that is later than that, in UNIX seconds: the year of stamps without one comes from it. */
   readonly latest: number;
-  /** Undefined for a stream that can be read once only, which is read first. */
+  /** Whether it can be read twice. What can be read once only, as a pipe, is read first. */
   readonly reopen: boolean;
   open(): AsyncIterable<Uint8Array>;
 }

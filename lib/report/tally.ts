@@ -5,6 +5,7 @@
  *   others; postgrey's are told apart as postgrey does it, by the client's network, the sender and the recipient.
  * - A mail has come back if it passes with a delay, or, for whatever reason, within its retry window.
  */
+import { clientNetwork, normalizeSender } from "../identity/triplet.ts";
 import type { LineEvent } from "../log/line.ts";
 import { Ranking } from "./ranking.ts";
 import { Troubles } from "./troubles.ts";
@@ -126,13 +127,18 @@ type Fields = LineEvent["fields"];
 
 function keyOf(fields: Fields): string {
   if (fields.id !== undefined) return fields.id;
-  const network = fields.client_address?.replace(/^(\d+\.\d+\.\d+)\.\d+$/, "$1") ?? "";
-  return `${network} ${fields.sender ?? ""} ${fields.recipient ?? ""}`.toLowerCase();
+  const { client_address: address = "", sender = "", recipient = "" } = fields;
+  const network = clientNetwork(address, { ipv4: 24, ipv6: 64 }) ?? address;
+  return `${network} ${normalizeSender(sender)} ${recipient.toLowerCase()}`;
 }
 
+/** What a name of DNS and an address have at most; a log may have anything. */
+const longestName = 255, longestAddress = 45;
+
 /** As a text of its own: a slice would keep the piece of the log alive that it is from. */
-function clientOf(fields: Fields): string {
-  return [fields.client_name ?? "unknown", "[", fields.client_address ?? "", "]"].join("");
+function clientOf({ client_name = "unknown", client_address = "" }: Fields): string {
+  const name = client_name.slice(0, longestName), address = client_address.slice(0, longestAddress);
+  return [name, "[", address, "]"].join("");
 }
 
 function count(counts: Map<string, number>, what: string): void {

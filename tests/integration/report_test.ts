@@ -35,6 +35,41 @@ test("a report is about the logs that are named, packed or not, and standard inp
   assert.match(stdout, /^ {2}never came back +1 /m);
 });
 
+test("a log that can be read once only is read from its first line", (t) => {
+  const dir = tempDir(t), pipe = path.join(dir, "pipe");
+  const lines = [1, 2, 3].map((n) => `${deferred(day(n), n)}\n`).join("");
+  fs.writeFileSync(path.join(dir, "log"), lines);
+  const greylist = program.map((word) => `'${word}'`).join(" ");
+  const command = `mkfifo ${pipe}; cat ${dir}/log >${pipe} & ${greylist} report ${pipe}`;
+  const { stdout, stderr } = spawnSync("sh", ["-c", command], {
+    env: environment(),
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+  assert.equal(stderr, "");
+  assert.match(stdout, /: 3 decisions in 3 lines of log/);
+});
+
+test("a log that cannot even be looked for is told, and the others are reported", (t) => {
+  const dir = tempDir(t), loop = path.join(dir, "loop"), good = path.join(dir, "good");
+  fs.symlinkSync(loop, loop);
+  fs.writeFileSync(good, `${deferred(day(1), 1)}\n`);
+  const { status, stdout, stderr } = report([loop, good]);
+  assert.equal(status, 1);
+  assert.match(stderr, /^greylist: Cannot read all of .*loop: ELOOP/m);
+  assert.match(stdout, /: 1 decisions? in 1 lines? of log/);
+});
+
+test("of a period, lines that tell no time are left out, which is said", () => {
+  const log = `${deferred(day(2), 1)}\n${deferred("", 2).trimStart().replace("mail ", "")}\n`;
+  const { stdout } = report(["--json", "--since", "2026-11-01"], log);
+  const { decisions, approximate } = JSON.parse(stdout);
+  assert.equal(decisions.deferred, 1);
+  assert.deepEqual(approximate, [
+    "1 lines without a time are left out: they may be of this period.",
+  ]);
+});
+
 test("the commands of doc/report.md can be typed as they stand", (t) => {
   const dir = tempDir(t), now = Date.now();
   const recent = [1, 2].map((n) => deferred(new Date(now - n * 3_600_000).toISOString(), n));

@@ -131,6 +131,14 @@ test("a log is opened only when its time has come", async () => {
   assert.equal(open, 0);
 });
 
+test("what can be read once only is opened once, and nothing of it is lost", async () => {
+  let opened = 0;
+  const once = log("once", [decision(at(1), 1), decision(at(2), 2)]);
+  const open = () => (opened++, once.open());
+  assert.equal((await read({ ...once, reopen: false, open })).ids, "1 2");
+  assert.equal(opened, 1);
+});
+
 test("within a log time may go back", async () => {
   const mixed = [decision(at(5), 1), decision(at(3), 2), decision(at(6), 3)];
   const { ids, times } = await read(log("mixed", mixed));

@@ -192,3 +192,38 @@ test("a log of more reasons and hours than there can be takes no more memory", (
   assert.equal(rules.reduce((sum, { mails }) => sum + mails, 0), decisions.all);
   assert.match(approximate.join("\n"), /^100000 decisions are in no hour/);
 });
+
+test("without an id mails are told apart as postgrey does it", () => {
+  const mail = (action: string, address: string, sender: string, more = "") =>
+    `action=${action}, reason=new${more}, client_name=mx.example.org, client_address=${address}, ` +
+    `sender=${sender}, recipient=Robin@example.com`;
+  const pairs: [string, string, string, string][] = [
+    ["2001:db8::1", "a@x.example", "2001:DB8:0:0:9::2", "A@x.example"],
+    ["192.0.2.1", "list-12-robin@x.example", "192.0.2.77", "list-13-robin@x.example"],
+    ["192.0.2.1", "kim+one@x.example", "192.0.2.1", "kim+two@x.example"],
+  ];
+  for (const [address, sender, laterAddress, laterSender] of pairs) {
+    const tally = newTally();
+    const take = (line: string, at: number) => {
+      const event = readLine(line);
+      assert.ok(event !== undefined);
+      tally.take(event, at);
+    };
+    take(mail("greylist", address, sender), beginning);
+    take(mail("pass", laterAddress, laterSender, ", delay=400"), beginning + 400);
+    take(mail("pass", "198.51.100.1", "other@x.example"), beginning + 2 * window);
+    const { waiting } = figuresOf(tally, nothingRead(), window);
+    assert.deepEqual([waiting.mails, waiting.cameBack], [1, 1], sender);
+  }
+});
+
+test("what is kept of a client is no longer than a name and an address can be", () => {
+  const tally = newTally(), long = "x".repeat(200_000);
+  const line =
+    `action=greylist, reason=new, client_name=${long}, client_address=${long}, sender=a@b, recipient=c@d`;
+  const event = readLine(line);
+  assert.ok(event !== undefined);
+  tally.take(event, beginning);
+  const [client] = figuresOf(tally, nothingRead(), window).triedMost;
+  assert.equal(client?.client.length, 255 + 45 + 2);
+});
