@@ -57,6 +57,7 @@ function giveToFoldersOwner(file: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = fs.statSync(path.dirname(file));
   for (const name of [file, `${file}-wal`, `${file}-shm`]) {
-    if (fs.existsSync(name)) fs.lchownSync(name, uid, gid);
+    // A link there may lead to a file that is nobody's to give. (lchown(2) is not in every runtime.)
+    if (fs.lstatSync(name, { throwIfNoEntry: false })?.isFile()) fs.chownSync(name, uid, gid);
   }
 }
