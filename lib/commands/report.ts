@@ -100,11 +100,11 @@ function sourceOf(name: string, now: number): LogSource {
     if (process.stdin.isTTY) tell(["reading standard input, because no FILE was named"]);
     return { name: "standard input", latest, reopen: false, open: () => process.stdin };
   }
-  const stat = statOf(name);
+  const stat = statOf(name), file = stat?.isFile() ? stat : undefined;
   return {
     name,
-    latest: Math.min(latest, stat === undefined ? Infinity : stat.mtimeMs / 1000 + hour),
-    reopen: stat?.isFile() ?? false,
+    latest: Math.min(latest, file === undefined ? Infinity : file.mtimeMs / 1000 + hour),
+    reopen: file !== undefined,
     open: () => fs.createReadStream(name, { highWaterMark: chunkBytes }),
   };
 }
