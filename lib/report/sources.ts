@@ -76,8 +76,8 @@ async function beginningOf(source: LogSource): Promise<number> {
   try {
     for await (const lines of textLines(source.open()).batches()) {
       for (const line of lines) {
-        const stamp = readLine(line)?.stamp;
-        if (stamp !== undefined) return timeOf(stamp, source.latest);
+        const at = timeIn(readLine(line), source);
+        if (at !== undefined) return at;
       }
       break;
     }
@@ -85,6 +85,15 @@ async function beginningOf(source: LogSource): Promise<number> {
     // It will be told when it is read.
   }
   return -Infinity;
+}
+
+/** A clock that is a year ahead is wrong: its lines would put all others of a log behind them. In seconds. */
+const longestAhead = 366 * 86_400;
+
+/** When a line was said, in UNIX seconds, if that is known. */
+function timeIn(event: LineEvent | undefined, { latest }: LogSource): number | undefined {
+  const at = event?.stamp === undefined ? undefined : timeOf(event.stamp, latest);
+  return at === undefined || at < 0 || at > latest + longestAhead ? undefined : at;
 }
 
 /** What a line says that may be about greylisting. */
@@ -117,7 +126,7 @@ class Reader {
     if (this.#place >= this.#lines.length && !await this.#more()) return false;
     while (this.#place < this.#lines.length) {
       const event = eventIn(this.#lines[this.#place] ?? "");
-      const at = event?.stamp === undefined ? undefined : timeOf(event.stamp, this.#source.latest);
+      const at = timeIn(event, this.#source);
       if (at !== undefined) this.now = Math.max(this.now, at);
       if (this.now > until) break;
       this.#place++;

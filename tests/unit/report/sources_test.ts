@@ -139,6 +139,16 @@ test("what can be read once only is opened once, and nothing of it is lost", asy
   assert.equal(opened, 1);
 });
 
+test("a line of a clock that is years ahead has no time, and puts no other out of its order", async () => {
+  const ahead = "2036-11-26T10:00:00+00:00";
+  const one = log("one", [decision(ahead, 1), decision(at(2), 2), decision(at(4), 4)]);
+  const other = log("other", [decision(at(3), 3), decision(at(5), 5)]);
+  const { ids, times, progress } = await read(one, other);
+  assert.equal(ids, "1 2 3 4 5");
+  assert.equal(times[0], undefined);
+  assert.equal(progress.withoutTime, 1);
+});
+
 test("within a log time may go back", async () => {
   const mixed = [decision(at(5), 1), decision(at(3), 2), decision(at(6), 3)];
   const { ids, times } = await read(log("mixed", mixed));
