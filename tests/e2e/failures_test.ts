@@ -50,6 +50,7 @@ for (const mode of ["spawn", "inet"] as const) {
 mailHostTest("Mail is accepted within the store timeout while memcached hangs", {
   mode: "inet",
   store: "memcached",
+  greylist: ["store-timeout = 500ms"],
 }, async (host) => {
   assert.match(await firstAttempt(host), greylisted);
   host.memcached().freeze();

@@ -64,6 +64,7 @@ mailHostTest("A spawned greylist runs as its own user, and is gone when Postfix 
 mailHostTest("A spawned greylist is gone when Postfix is, even with its memcached hanging", {
   mode: "spawn",
   store: "memcached",
+  greylist: ["store-timeout = 500ms"],
 }, async (host) => {
   await holdSessions(host, 2);
   host.memcached().freeze();

@@ -23,7 +23,10 @@ export interface MailHostOptions {
   readonly mode: "spawn" | "inet" | "unix";
   /** One that works, or any other as greylist is told it. */
   readonly store: "memcached" | "sqlite" | "memory" | `sqlite:${string}`;
-  /** Further lines of greylist's configuration file, `name = value`. */
+  /**
+   * Further lines of greylist's configuration file, `name = value`. Without one of it, store-timeout is so long that
+   * a machine that stands still for a moment does not look like a store that fails.
+   */
   readonly greylist?: readonly string[];
   /** Lists: the setting, a file or a file in a folder that becomes its value, and what is in it. */
   readonly lists?: readonly (readonly [setting: string, file: string, text: string])[];
@@ -92,6 +95,9 @@ async function startMailHost(t: Cleanup, options: MailHostOptions): Promise<Mail
     : options.store;
   const config = path.join(dir, "greylist.conf");
   const settings = [`store = ${store}`, `delay = ${DELAY_SECONDS}s`, ...options.greylist ?? []];
+  if (!settings.some((line) => line.startsWith("store-timeout"))) {
+    settings.push("store-timeout = 5s");
+  }
   if (options.dns !== undefined) {
     const { server } = await startDnsServer(t, options.dns);
     settings.push(`dns-servers = ${server}`);
