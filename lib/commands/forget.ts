@@ -71,7 +71,7 @@ function wayOf(kind: FoundRecord["kind"]): string {
 /** All that there may be of the scope, and what is wider, whatever the settings let count. */
 async function everything(asking: Asking, subject: Subject, scope: Scope): Promise<FoundRecord[]> {
   const { mail, now, options: { rules, correspondents } } = asking;
-  const { keys } = subject, domain = subject.senderDomain();
+  const { keys } = subject, domain = subject.vouchingDomain();
   const isMail = scope === "triplet", hasSender = scope !== "client";
   const elsewhere = {
     client: keys.client,

@@ -20,12 +20,13 @@ export type Scope = "triplet" | "sender" | "client";
 export function scopeOf({ mail, clientName, isLookedUp, options }: Asking):
   | { readonly scope: Scope; readonly subject: Subject }
   | number {
-  const { client, sender, recipient } = mail;
+  const { client, sender, recipient, helo } = mail;
   const subject = options.subjectOf({
     name: clientName,
     address: client,
     sender: sender ?? "",
     recipient: recipient ?? "",
+    helo,
   });
   if (mail.isOfLine && recipient === undefined) {
     tell(["the line names no recipient, as if it were cut off; want all of it, or --client"]);

@@ -10,7 +10,7 @@
  */
 import ipaddr from "ipaddr.js";
 import { publicParts } from "../identity/client.ts";
-import { canonicalDomain, isDomain } from "../identity/domain.ts";
+import { spfDomain } from "../identity/sender.ts";
 import { splitAddress } from "../identity/triplet.ts";
 import { withoutOtherNetworks } from "./spf_networks.ts";
 import { type Address, askedName, isSpfRecord } from "./spf_record.ts";
@@ -91,7 +91,7 @@ async function judge(
   const parts = publicParts(address);
   if (parts === undefined) return without("none", "a private address");
   const client = parts.length === 4 ? new ipaddr.IPv4([...parts]) : new ipaddr.IPv6([...parts]);
-  const domain = domainToAsk(sender, helo);
+  const domain = sender.length > longestSender ? undefined : spfDomain(sender, helo);
   if (domain === undefined) return without("none", "no domain to ask about");
   const { local } = splitAddress(sender);
   const asking = new Asking(client, lookup, signal);
@@ -113,13 +113,6 @@ async function judge(
 
 function without(result: SpfVerdict["result"], why: string = result): SpfVerdict {
   return { result, isOwnPass: false, vouches: undefined, why };
-}
-
-/** The sender's domain, or the HELO of the null sender; undefined for what is none, such as an address. */
-function domainToAsk(sender: string, helo: string): string | undefined {
-  if (sender.length > longestSender) return undefined;
-  const domain = canonicalDomain(sender === "" ? helo : splitAddress(sender).domain.slice(1));
-  return isDomain(domain) && domain.includes(".") ? domain : undefined;
 }
 
 /** Asks what mailauth wants to know, within the limits, and keeps what vouching depends on. */

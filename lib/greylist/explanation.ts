@@ -56,7 +56,7 @@ export interface Owners {
 }
 
 export function ownersOf(subject: Subject, isVouched: boolean): Owners {
-  const { identities, scope } = subject.words(), vouching = `spf:${subject.senderDomain()}`;
+  const { identities, scope } = subject.words(), vouching = `spf:${subject.vouchingDomain()}`;
   return {
     identities: isVouched ? [...identities, vouching] : identities,
     domain: `${scope?.domain} at ${isVouched ? vouching : scope?.identity}`,

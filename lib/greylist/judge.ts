@@ -149,7 +149,7 @@ export function createWeighing(
     };
     if (!isSettled()) await askOtherCopies();
     let vouching = decision.verdict === "pass" && decision.vouched
-      ? subject.senderDomain()
+      ? subject.vouchingDomain()
       : undefined;
     let outcome: Outcome | undefined;
     if (decision.verdict === "defer") {
@@ -263,6 +263,7 @@ export function partiesOf(request: PolicyRequest): Attributes {
     ...clientOf(request),
     sender: request.get("sender") ?? "",
     recipient: request.get("recipient") ?? "",
+    helo: request.get("helo_name"),
   };
 }
 

@@ -14,6 +14,7 @@
  * What is taken out leaves TOKEN. Two senders of letters only, without a tag, stay two.
  */
 import { remembering } from "../recent.ts";
+import { canonicalDomain, isDomain } from "./domain.ts";
 import { hostName } from "./host_name.ts";
 import { registrableDomain } from "./public_suffix.ts";
 import { MOST_TAGS, withoutTag } from "./sender_tags.ts";
@@ -63,6 +64,15 @@ export function untaggedSender(sender: string): string | undefined {
 /** The registrable domain of a sender; undefined for the null sender, no domain, an address literal. */
 export function senderDomain(sender: string): string | undefined {
   return registrable(splitAddress(sender).domain) ?? undefined;
+}
+
+/**
+ * The domain whose SPF speaks for a mail: the sender's, or, for the null sender, the name that the client calls itself
+ * by (RFC 7208 section 2.4). In one spelling; undefined for what is no domain, such as an address.
+ */
+export function spfDomain(sender: string, helo: string): string | undefined {
+  const domain = canonicalDomain(sender === "" ? helo : splitAddress(sender).domain.slice(1));
+  return isDomain(domain) && domain.includes(".") ? domain : undefined;
 }
 
 const registrable = remembering((domain): string | null => {

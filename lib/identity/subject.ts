@@ -16,19 +16,17 @@
  * - The keys of 0.1.0 are computed as it did, whatever the settings say.
  */
 import { type Client, domainScope, identifyClient } from "./client.ts";
-import { canonicalDomain } from "./domain.ts";
 import { keysWith } from "./keys.ts";
 import { remembering } from "../recent.ts";
 import { type RecordKeys, recordKeysWith } from "./record_keys.ts";
 import { normalizeRecipientBy } from "./recipient.ts";
-import { normalizeSenderFully, senderDomain } from "./sender.ts";
+import { normalizeSenderFully, senderDomain, spfDomain } from "./sender.ts";
 import {
   clientMaterial,
   clientNetwork,
   type IdentifyBy,
   normalizeSender,
   type PrefixLengths,
-  splitAddress,
   tripletMaterial,
 } from "./triplet.ts";
 
@@ -39,6 +37,8 @@ export interface Attributes {
   readonly address: string;
   readonly sender: string;
   readonly recipient: string;
+  /** What the client calls itself; undefined: not known. */
+  readonly helo?: string | undefined;
 }
 
 export interface SubjectOptions {
@@ -64,8 +64,8 @@ export interface Subject {
   readonly senderEarns: boolean;
   /** The keys of what stands under the domain that vouches for the client, in place of its own identities. */
   keysUnder(domain: string): DomainKeys;
-  /** The sender's own domain, which alone could; undefined where it has none. */
-  senderDomain(): string | undefined;
+  /** That domain, which alone could: whose SPF speaks for this mail; undefined where there is none. */
+  vouchingDomain(): string | undefined;
   /** What the keys are made from, for people to read. */
   words(): SubjectWords;
   /** Whether the client's verified name says who it is: no provider's, nor of an address that many may share. */
@@ -113,7 +113,7 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
       releaseKey: releaseKey(clientMaterial(network)),
     };
   });
-  return ({ name, address, sender, recipient }) => {
+  return ({ name, address, sender, recipient, helo }) => {
     const known = clientOf(`${address}\n${name}`);
     if (known === undefined) return undefined;
     const { client, network, identities } = known;
@@ -143,7 +143,7 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
         const scope = domain === undefined ? undefined : identity;
         return keysOf({ ...parties, identities: [identity], scope });
       },
-      senderDomain: () => vouchingDomainOf(sender),
+      vouchingDomain: () => spfDomain(sender, helo ?? ""),
       words: () => ({
         identities: identitiesOf(known, isNull),
         sender: from,
@@ -181,10 +181,4 @@ export function subjectsWith(options: SubjectOptions): SubjectOf {
   function hostOf({ kind }: Client, name: string): string {
     return kind === "mailers" || kind === "hosts" ? name : "";
   }
-}
-
-/** The domain whose SPF speaks for a sender's mail (RFC 7208 section 4.1). */
-function vouchingDomainOf(sender: string): string | undefined {
-  const domain = canonicalDomain(splitAddress(sender).domain.slice(1));
-  return domain === "" ? undefined : domain;
 }

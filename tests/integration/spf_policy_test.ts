@@ -121,6 +121,19 @@ test("a bounce is recognised under the name that its host calls itself by", asyn
   assert.equal(await ask("203.0.113.9", bounce), "greylist new");
 });
 
+test("a bounce that comes back from its own host is known under that name, too, without asking", async (t) => {
+  const { ask, clock, server } = await asking(t);
+  const bounce = { sender: "", helo_name: "helo.firma.example" };
+  assert.equal(await ask("192.0.2.1", bounce), "greylist new");
+  clock.now += 301;
+  server.freeze();
+  assert.equal(await ask("192.0.2.1", bounce), "pass triplet found");
+  server.thaw();
+  const another = { ...bounce, recipient: "lucas@example.com" };
+  assert.equal(await ask("192.0.2.9", another), "pass sender AWL");
+  assert.equal(await ask("192.0.2.9", { ...another, helo_name: "soft.example" }), "greylist new");
+});
+
 test("with DNS dead it is as without SPF; what began to wait then is not lost", async (t) => {
   const dns = await startDnsServer(t, [], { args: zone });
   dns.freeze();
