@@ -12,23 +12,18 @@
  * in spawn mode a process that lives for one mail would pay for that.
  */
 import { publicSuffixes } from "./public_suffix_table.ts";
-import { remembering } from "../recent.ts";
 
 /**
  * The registrable domain of a host name in lower case. Undefined where the name is itself a suffix, or no
  * host name.
  */
 export function registrableDomain(name: string): string | undefined {
-  return found(name) ?? undefined;
-}
-
-const found = remembering((name): string | null => {
-  if (name.startsWith(".") || name.endsWith(".") || name.includes("..")) return null;
+  if (name.startsWith(".") || name.endsWith(".") || name.includes("..")) return undefined;
   const dot = name.lastIndexOf(".");
-  if (dot === -1) return null;
+  if (dot === -1) return undefined;
   const suffix = suffixStart(name, dot);
-  return suffix === 0 ? null : name.slice(name.lastIndexOf(".", suffix - 2) + 1);
-});
+  return suffix === 0 ? undefined : name.slice(name.lastIndexOf(".", suffix - 2) + 1);
+}
 
 /** Where the public suffix begins; `dot` is the one before the TLD. */
 function suffixStart(name: string, dot: number): number {

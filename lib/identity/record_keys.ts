@@ -46,12 +46,12 @@ const hashLength = 22;
 
 /** Gives the keys of requests' records. */
 export interface RecordKeyMaker {
-  /** The hash of an identity: a text with a word in front that says what kind it is. */
+  /** The hash of an identity: a text with a word in front that says what kind it is. Remembers none. */
   hashOfIdentity(identity: string): string;
   keysOf(parties: Parties): RecordKeys;
 }
 
-/** Gives what hashes parts of one kind, byte strings. */
+/** Gives what hashes parts of one kind, byte strings, and remembers what it has hashed. */
 export type PartHashOf = (kind: string) => (text: string) => string;
 
 /**
@@ -60,8 +60,13 @@ export type PartHashOf = (kind: string) => (text: string) => string;
  * @param secret with it hashes are HMAC-SHA-256, without it SHA-256
  */
 export function partHashWith(secret?: Uint8Array): PartHashOf {
+  const hashOf = freshPartHashWith(secret);
+  return (kind) => remembering(hashOf(kind));
+}
+
+function freshPartHashWith(secret?: Uint8Array): PartHashOf {
   const hash = hashWith(secret);
-  return (kind) => remembering((text) => hash(`${kind}\n${text}`).slice(0, hashLength));
+  return (kind) => (text) => hash(`${kind}\n${text}`).slice(0, hashLength);
 }
 
 /**
@@ -72,7 +77,7 @@ export function recordKeysWith(prefix: string, secret?: Uint8Array): RecordKeyMa
   const hashOf = partHashWith(secret);
   const ofPlace = hashOf("place"), ofSender = hashOf("sender"), ofRecipient = hashOf("recipient");
   return {
-    hashOfIdentity: hashOf("identity"),
+    hashOfIdentity: freshPartHashWith(secret)("identity"),
     keysOf({ identities, address, sender, recipient, place, scope }) {
       const placed = `${prefix}{${ofPlace(place)}}`;
       const from = ofSender(sender), to = ofRecipient(recipient);
