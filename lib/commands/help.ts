@@ -1,6 +1,6 @@
 /** `greylist --help`, from the table of commands and the table of settings. */
-import { modeNote, wrap } from "../config/help.ts";
-import { type Setting, settingNames, settings } from "../config/settings.ts";
+import { modeNote, settingGroups, wrap } from "../config/help.ts";
+import { type Setting, settings } from "../config/settings.ts";
 import { version } from "../version.ts";
 import type { Command } from "./command.ts";
 
@@ -18,12 +18,14 @@ export function helpText(commands: readonly Pick<Command, "usage" | "summary">[]
     "Every setting is a flag here, GREYLIST_NAME=… in the environment, and name = … in the file.",
     "A flag overrides the environment, and that the file.",
   ];
-  for (const name of settingNames) {
-    const { placeholder, help, fallback, begins }: Setting = settings[name];
-    if (begins !== undefined) lines.push("", `${begins}:`);
-    const note = typeof fallback === "string" ? ` [${fallback}]` : modeNote(fallback);
-    lines.push(`  --${name}${placeholder && ` ${placeholder}`}`);
-    lines.push(...wrap(`${help}${note}`, width - 6).map((line) => `      ${line}`));
+  for (const { title, names } of settingGroups()) {
+    lines.push("", `${title}:`);
+    for (const name of names) {
+      const { placeholder, help, fallback }: Setting = settings[name];
+      const note = typeof fallback === "string" ? ` [${fallback}]` : modeNote(fallback);
+      lines.push(`  --${name}${placeholder && ` ${placeholder}`}`);
+      lines.push(...wrap(`${help}${note}`, width - 6).map((line) => `      ${line}`));
+    }
   }
   lines.push(
     "",

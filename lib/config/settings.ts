@@ -1,6 +1,6 @@
 /**
  * THE table of settings. Flags, environment variables, the configuration file, --help, the sample
- * configuration and the tables of doc/settings.md all come from it.
+ * configuration, the manual pages, completion and the tables of doc/settings.md all come from it.
  *
  * A setting called `retry-window` is `--retry-window 2d`, `GREYLIST_RETRY_WINDOW=2d`, and
  * `retry-window = 2d` in the file. Durations are in seconds once parsed, sizes in bytes.
@@ -22,11 +22,16 @@ export interface Setting {
   /** How many values it takes: none (a switch), one, or a list that may be given several times. */
   readonly takes: "switch" | "one" | "list";
   /** Reads one value. Throws RangeError with what was wanted and what was given. */
-  readonly parse: (text: string) => unknown;
+  readonly parse: ((text: string) => unknown) & {
+    /** All that it reads, where these are a few words. */
+    readonly choices?: readonly string[];
+  };
   /** The default as one would write it; where it depends on the mode, for each mode. */
   readonly fallback: string | Readonly<Record<Mode, string>> | undefined;
   /** What a value is called in --help. */
   readonly placeholder: string;
+  /** A value that is not the default, as one would write it in the file, for the manual. */
+  readonly example: string;
   /** One sentence, without a full stop. */
   readonly help: string;
   /** SIGHUP makes a new value effective; or whether it does, where that depends on both values. */
@@ -39,13 +44,14 @@ export const modes = ["spawn", "daemon"] as const;
 export type Mode = (typeof modes)[number];
 
 function oneOf<const Choices extends readonly string[]>(...choices: Choices) {
-  return (text: string): Choices[number] => {
+  const parse = (text: string): Choices[number] => {
     const found = choices.find((choice) => choice === text);
     if (found !== undefined) return found;
     throw new RangeError(
       `want ${choices.map((choice) => `"${choice}"`).join(" or ")}, got "${text}"`,
     );
   };
+  return Object.assign(parse, { choices });
 }
 
 function absolutePath(text: string): string {
@@ -141,6 +147,7 @@ export const settings = {
     parse: oneOf(...modes),
     fallback: "spawn",
     placeholder: "MODE",
+    example: "daemon",
     help: "spawn: serve one Postfix process on stdin and stdout; daemon: listen",
   },
   config: {
@@ -148,6 +155,7 @@ export const settings = {
     parse: absolutePath,
     fallback: undefined,
     placeholder: "FILE",
+    example: "/etc/greylist/mx2.conf",
     help: "configuration file (/etc/greylist/greylist.conf, if it is there)",
   },
   listen: {
@@ -155,6 +163,7 @@ export const settings = {
     parse: parseEndpoint,
     fallback: "inet:127.0.0.1:10023",
     placeholder: "ENDPOINT",
+    example: "inet:127.0.0.1:10023, unix:/run/greylist/socket",
     help: "where the daemon listens: inet:host:port or unix:/path; may be given several times",
   },
   store: {
@@ -163,6 +172,7 @@ export const settings = {
     parse: parseStoreAddress,
     fallback: "memcached:127.0.0.1:11211",
     placeholder: "STORE",
+    example: "sqlite:/var/lib/greylist/greylist.db",
     help: "where the state is: memcached:host:port,…, sqlite:/path, or memory (daemon only)",
     // Other servers, not another store.
     reloadable: (before: StoreAddress, next: StoreAddress) =>
@@ -173,6 +183,7 @@ export const settings = {
     parse: integer(1, 100),
     fallback: "2",
     placeholder: "NUMBER",
+    example: "1",
     help:
       "on how many of several Memcached servers each entry is kept; 1: losing one loses its share",
     reloadable: true,
@@ -182,6 +193,7 @@ export const settings = {
     parse: someTime,
     fallback: "500ms",
     placeholder: "TIME",
+    example: "1s",
     help: "the most that a request waits for the store, in total",
   },
   "on-store-failure": {
@@ -189,6 +201,7 @@ export const settings = {
     parse: oneOf("accept", "defer"),
     fallback: "accept",
     placeholder: "ANSWER",
+    example: "defer",
     help: "what happens to mail while the store fails: accept or defer",
     reloadable: true,
   },
@@ -197,6 +210,7 @@ export const settings = {
     parse: integer(1, memoryEntries.most),
     fallback: `${memoryEntries.usual}`,
     placeholder: "NUMBER",
+    example: "1000000",
     help: "how many entries the store memory holds; when it is full, what expires first is evicted",
   },
   "memcached-auth-file": {
@@ -204,6 +218,7 @@ export const settings = {
     parse: absolutePath,
     fallback: undefined,
     placeholder: "FILE",
+    example: "/etc/greylist/memcached_auth",
     help: "file with user:password for memcached's SASL authentication",
   },
   "key-prefix": {
@@ -211,6 +226,7 @@ export const settings = {
     parse: keyPrefix,
     fallback: "gl1:",
     placeholder: "TEXT",
+    example: "mx-example:",
     help: "what all keys in the store begin with",
   },
   "key-secret-file": {
@@ -218,6 +234,7 @@ export const settings = {
     parse: absolutePath,
     fallback: undefined,
     placeholder: "FILE",
+    example: "/etc/greylist/secret",
     help: "file with at least 16 bytes; keys are then HMAC-SHA-256 under it, else SHA-256",
   },
   "identify-by": {
@@ -226,6 +243,7 @@ export const settings = {
     parse: oneOf("client,sender,recipient", "client,recipient"),
     fallback: "client,sender,recipient",
     placeholder: "PARTS",
+    example: "client,recipient",
     help: "what makes two attempts the same; client,recipient leaves the sender out",
     reloadable: true,
   },
@@ -234,6 +252,7 @@ export const settings = {
     parse: oneOf("name", "network"),
     fallback: "name",
     placeholder: "WAY",
+    example: "network",
     help:
       "what a client is known by: its verified name and its address, or its network as in 0.1.0",
     reloadable: true,
@@ -243,6 +262,7 @@ export const settings = {
     parse: oneOf("full", "postgrey"),
     fallback: "full",
     placeholder: "HOW",
+    example: "postgrey",
     help:
       "what of a sender may change from mail to mail: full, or postgrey for what postgrey takes out",
     reloadable: true,
@@ -252,6 +272,7 @@ export const settings = {
     parse: delimiters,
     fallback: "+",
     placeholder: "CHARACTERS",
+    example: "+-",
     help:
       "what begins an extension of a recipient, as in Postfix; several: the first that is found",
     reloadable: true,
@@ -262,6 +283,7 @@ export const settings = {
     parse: wholeSeconds,
     fallback: "5m",
     placeholder: "TIME",
+    example: "10m",
     help: "how long a new triplet is deferred; 0: until its second attempt",
     reloadable: true,
   },
@@ -270,6 +292,7 @@ export const settings = {
     parse: wholeSeconds,
     fallback: "2d",
     placeholder: "TIME",
+    example: "1d",
     help: "a retry after this counts as a first attempt",
     reloadable: true,
   },
@@ -278,6 +301,7 @@ export const settings = {
     parse: wholeSeconds,
     fallback: "35d",
     placeholder: "TIME",
+    example: "60d",
     help: "how long a triplet that passed is remembered after its last use",
     reloadable: true,
   },
@@ -286,6 +310,7 @@ export const settings = {
     parse: integer(1, 32),
     fallback: "24",
     placeholder: "BITS",
+    example: "32",
     help: "how much of an IPv4 address is a network, for client-identity = network",
     reloadable: true,
   },
@@ -294,6 +319,7 @@ export const settings = {
     parse: integer(1, 128),
     fallback: "64",
     placeholder: "BITS",
+    example: "56",
     help: "how much of an IPv6 address is a network, for client-identity = network",
     reloadable: true,
   },
@@ -302,6 +328,7 @@ export const settings = {
     parse: integer(0, 1),
     fallback: "1",
     placeholder: "NUMBER",
+    example: "0",
     help: "1: a sender that has passed once from this client passes for every recipient; 0: off",
     reloadable: true,
   },
@@ -310,6 +337,7 @@ export const settings = {
     parse: integer(0, 20),
     fallback: "2",
     placeholder: "NUMBER",
+    example: "3",
     help: "a domain of which so many senders have passed from this client is let through; 0: off",
     reloadable: true,
   },
@@ -318,6 +346,7 @@ export const settings = {
     parse: integer(0, 1_000_000),
     fallback: "5",
     placeholder: "NUMBER",
+    example: "0",
     help:
       "an address whose mail came back in so many hours, and mostly does, is let through; 0: off",
     reloadable: true,
@@ -327,6 +356,7 @@ export const settings = {
     parse: listFile,
     fallback: undefined,
     placeholder: "FILE",
+    example: "/etc/greylist/never_trusted",
     help: "lists of clients that never earn any of these, written as whitelist-clients",
     reloadable: true,
   },
@@ -336,6 +366,7 @@ export const settings = {
     parse: listFile,
     fallback: "?/etc/greylist/whitelist_clients, ?/etc/greylist/whitelist_clients.local",
     placeholder: "FILE",
+    example: "/etc/greylist/whitelist_clients.d",
     help:
       "lists of clients that are never greylisted: files, or folders of them; one behind ? need not be there",
     reloadable: true,
@@ -345,6 +376,7 @@ export const settings = {
     parse: listFile,
     fallback: "?/etc/greylist/whitelist_senders",
     placeholder: "FILE",
+    example: "/etc/greylist/whitelist_senders",
     help:
       "lists of senders that are never greylisted; anybody can forge a sender, and so pass from everywhere",
     reloadable: true,
@@ -354,6 +386,7 @@ export const settings = {
     parse: listFile,
     fallback: undefined,
     placeholder: "FILE",
+    example: "/etc/greylist/partners",
     help: "the same of senders, but only where SPF passes their mail; needs spf = yes",
     reloadable: true,
   },
@@ -362,6 +395,7 @@ export const settings = {
     parse: listFile,
     fallback: "?/etc/greylist/whitelist_recipients, ?/etc/greylist/whitelist_recipients.local",
     placeholder: "FILE",
+    example: "/etc/greylist/whitelist_recipients",
     help: "lists of recipients that are never greylisted",
     reloadable: true,
   },
@@ -370,6 +404,7 @@ export const settings = {
     parse: listFile,
     fallback: undefined,
     placeholder: "FILE",
+    example: "/etc/greylist/those_who_want_it",
     help: "lists of the only recipients that are greylisted; none: all are",
     reloadable: true,
   },
@@ -378,6 +413,7 @@ export const settings = {
     parse: yesOrNo,
     fallback: "no",
     placeholder: "",
+    example: "yes",
     help: "whoever an authenticated user has written to may answer without waiting, for max-age",
     reloadable: true,
   },
@@ -387,6 +423,7 @@ export const settings = {
     parse: oneOf("all", "suspicious"),
     fallback: "all",
     placeholder: "WHOM",
+    example: "suspicious",
     help: "who waits: all, or only clients that look suspicious by name, HELO, SPF and dnsbl",
     reloadable: true,
   },
@@ -395,6 +432,7 @@ export const settings = {
     parse: yesOrNo,
     fallback: "no",
     placeholder: "",
+    example: "yes",
     help:
       "recognise mail by its sender's domain, too, where the domain's SPF vouches for the client",
     reloadable: true,
@@ -404,6 +442,7 @@ export const settings = {
     parse: parseAllowZone,
     fallback: undefined,
     placeholder: "ZONE",
+    example: "list.dnswl.org>=1",
     help:
       "lists in DNS whose clients do not wait, with the least trust: list.dnswl.org>=1; none: off",
     reloadable: true,
@@ -413,6 +452,7 @@ export const settings = {
     parse: parseBlockZone,
     fallback: undefined,
     placeholder: "ZONE",
+    example: "bl.example=127.0.0.[4..11]",
     help:
       "lists in DNS whose clients are suspicious, with codes as in Postfix: bl.example=127.0.0.[4..11]",
     reloadable: true,
@@ -422,6 +462,7 @@ export const settings = {
     parse: parseNameServer,
     fallback: undefined,
     placeholder: "SERVER",
+    example: "127.0.0.1, [::1]:5353",
     help: "name servers, as 192.0.2.53, 127.0.0.1:5354 or [::1]:53; none: those of resolv.conf",
     reloadable: true,
   },
@@ -430,6 +471,7 @@ export const settings = {
     parse: someTime,
     fallback: "2s",
     placeholder: "TIME",
+    example: "1s",
     help: "the most that a request waits for DNS, in total",
     reloadable: true,
   },
@@ -439,6 +481,7 @@ export const settings = {
     parse: deferKeyword,
     fallback: "DEFER_IF_PERMIT",
     placeholder: "KEYWORD",
+    example: "451",
     help: "how Postfix is told to defer: DEFER_IF_PERMIT, DEFER or a 4xx code",
     reloadable: true,
   },
@@ -447,6 +490,7 @@ export const settings = {
     parse: deferText,
     fallback: "4.2.0 Greylisted, please try again in %s seconds",
     placeholder: "TEXT",
+    example: "4.7.1 Greylisted for %r, please try again in %s seconds",
     help: `what the sending server is told; ${macroHelp("text")}`,
     reloadable: true,
   },
@@ -455,6 +499,7 @@ export const settings = {
     parse: header,
     fallback: "X-Greylist: delayed %t seconds by greylist-%v at %h; %d",
     placeholder: "HEADER",
+    example: "none",
     help: `what a delayed mail is marked with; ${macroHelp("header")}; or none`,
     reloadable: true,
   },
@@ -463,6 +508,7 @@ export const settings = {
     parse: yesOrNo,
     fallback: "no",
     placeholder: "",
+    example: "yes",
     help: "decide, remember and log as usual, but let everything pass",
     reloadable: true,
   },
@@ -472,6 +518,7 @@ export const settings = {
     parse: parseLogTarget,
     fallback: { spawn: "syslog", daemon: "stderr" },
     placeholder: "WHERE",
+    example: "file:/var/log/greylist.log",
     help:
       `syslog (${syslogPath}, facility mail), syslog:/socket, stderr, file:/path (a regular file), none`,
   },
@@ -480,6 +527,7 @@ export const settings = {
     parse: oneOf("debug", "info", "warning", "error"),
     fallback: "info",
     placeholder: "LEVEL",
+    example: "warning",
     help: "the least that is logged: debug, info, warning or error",
   },
   "log-format": {
@@ -487,6 +535,7 @@ export const settings = {
     parse: oneOf("text", "json", "postgrey"),
     fallback: "text",
     placeholder: "FORMAT",
+    example: "json",
     help:
       "text, in postgrey's words; json, one object a line; or postgrey: its fields and no others",
   },
@@ -495,6 +544,7 @@ export const settings = {
     parse: logIdent,
     fallback: "greylist",
     placeholder: "NAME",
+    example: "postgrey",
     help:
       "our name in syslog and in front of lines in files; what reads postgrey's log wants postgrey",
   },
@@ -504,6 +554,7 @@ export const settings = {
     parse: metricsEndpoint,
     fallback: "none",
     placeholder: "ENDPOINT",
+    example: "inet:127.0.0.1:9323",
     help:
       "where the daemon serves /metrics for Prometheus and /healthz: inet:127.0.0.1:9323; or none",
   },
@@ -513,6 +564,7 @@ export const settings = {
     parse: integer(1, 1_000_000),
     fallback: "1000",
     placeholder: "NUMBER",
+    example: "200",
     help: "how many connections the daemon serves at a time; an idle one makes room",
   },
   "idle-timeout": {
@@ -520,6 +572,7 @@ export const settings = {
     parse: someTime,
     fallback: "20m",
     placeholder: "TIME",
+    example: "10m",
     help: "a connection that completes no request for this long is closed",
   },
   "max-request-size": {
@@ -527,6 +580,7 @@ export const settings = {
     parse: requestSize,
     fallback: "64 KiB",
     placeholder: "SIZE",
+    example: "128 KiB",
     help: "a longer request is not answered, and its connection closed",
   },
 } as const satisfies Readonly<Record<string, Setting>>;

@@ -56,6 +56,20 @@ test("the sample configuration is a good one, and so it is with its comment sign
   assert.equal(uncommentedLines.length, settingNames.length - 1, "all but config");
 });
 
+test("every setting has an example, which is not its default, and which the program takes", () => {
+  const inFile = settingNames.filter((name) => name !== "config");
+  const row = (name: (typeof settingNames)[number]): Setting => settings[name];
+  for (const name of inFile) assert.notEqual(row(name).example, row(name).fallback, name);
+  const text = inFile.map((name) => `${name} = ${row(name).example}\n`).join("");
+  const loaded = loadConfig({
+    flags: readCommandLine(["--config", row("config").example], commands),
+    env: {},
+    exists: () => true,
+    readFile: (file) => file === row("config").example ? text : "user:a long password",
+  });
+  assert.deepEqual("problems" in loaded ? loaded.problems : [], []);
+});
+
 test("the manual's tables of settings are the program's", () => {
   // `deno fmt` aligns the columns.
   const squeezed = (text: string) => text.replace(/ +/g, " ").replace(/-+ \|/g, "- |");
