@@ -23,6 +23,8 @@ const needed = [
   ["socat", "socat"],
   ["faketime", "faketime"],
   ["dnsmasq", "dnsmasq-base"],
+  ["mandoc", "mandoc"],
+  ["man", "man-db"],
 ] as const;
 
 /** The same for tests that are not run without being asked for. */

@@ -30,6 +30,29 @@ const mailOptions = {
   "log-line": "LINE",
 } as const;
 
+/** What the switches and options of commands say, for the manual pages. */
+export const optionsInWords: Readonly<Record<string, string>> = {
+  client: "the client's address",
+  "client-name": "its verified name, or unknown; without it all but query ask DNS as Postfix does",
+  helo: "what it calls itself",
+  sender: "the sender; the empty text is the null sender",
+  recipient: "the recipient",
+  "log-line": "a line of the log, ours or Postfix's, that says which mail is meant",
+  json: "print JSON",
+  state: "the protocol state to ask in, by default RCPT; in CONNECT nothing is remembered",
+  server: "whom to ask: inet:host:port or unix:/path; by default the first of listen",
+  domain: "forget the place of the sender's domain, too",
+  for: "how long it passes; by default max-age",
+  from: "whose state it is: postgrey's, as db_dump prints it, or sqlgrey's; without it an export",
+  strict: "exit with 1 for warnings",
+  clients: "it is a list of clients, whatever its name says",
+  senders: "it is a list of senders",
+  recipients: "it is a list of recipients",
+  since: "what was said from then on: 2026-11-26, 2026-11-26 10:00, or 7d for so long ago",
+  until: "what was said before then",
+  html: "write a page with pictures into this file",
+};
+
 export const commands: Readonly<Record<Name, Command>> = {
   serve: {
     usage: "greylist [SETTING]…",
@@ -103,7 +126,7 @@ export const commands: Readonly<Record<Name, Command>> = {
     usage: "greylist report [--html FILE] [FILE…]",
     summary: "say what became of mail, from its logs",
     switches: ["json"],
-    options: { since: "a time", until: "a time", html: "a file" },
+    options: { since: "TIME", until: "TIME", html: "FILE" },
     takesWords: true,
     run: async (given) => (await import("./report.ts")).report(given),
   },

@@ -7,10 +7,8 @@
 import { settings } from "../config/settings.ts";
 import { parseDuration, parseSize } from "../config/units.ts";
 import { type LogTarget, parseLogTarget } from "../log/target.ts";
+import { exitConfig } from "./statuses.ts";
 import { standardErrorIsPostfix, tell } from "./terminal.ts";
-
-/** sysexits.h: EX_CONFIG. */
-const exitConfig = 78;
 
 /** How long, in milliseconds, the last lines may take to be written. */
 export const flushMilliseconds = 200;
