@@ -5,6 +5,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
 import { fakedClock } from "../support/clock.ts";
+import { blocksIn, blocksRunBy } from "../support/documented.ts";
 import { connect, environment, program, request } from "../support/greylist.ts";
 import { startPostgrey } from "../support/postgrey.ts";
 import { type Cleanup, tempDir } from "../support/process.ts";
@@ -19,28 +20,27 @@ const mail: Mail = {
 };
 
 /**
- * Runs what the document shows, with `places` in place of folders of the system, and gives what it prints and the
- * store that it has filled.
+ * Runs the commands that a document shows, with the settings that it shows and `places` in place of folders of the
+ * system. Gives what they print and the store that they have filled.
  */
-function follow(t: Cleanup, name: string, places: Readonly<Record<string, string>>) {
-  const document = fs.readFileSync(new URL(`../../doc/${name}`, import.meta.url), "utf8");
+function follow(
+  t: Cleanup,
+  name: string,
+  commands: string,
+  places: Readonly<Record<string, string>>,
+) {
   const here = tempDir(t), replaced = Object.entries({ "/var/lib/greylist": here, ...places });
-  const blocks = (language: string) =>
-    [...document.matchAll(/^ *```(\w*)\n([^]*?)^ *```$/gm)].filter(([, found]) =>
-      found === language
-    )
-      .map(([, , text = ""]) =>
-        replaced.reduce((rest, [from, to]) => rest.replaceAll(from, to), text.replace(/^ +/gm, ""))
-      );
-  const configuration = path.join(here, "greylist.conf"), [settings = ""] = blocks("");
+  const local = (text: string) =>
+    replaced.reduce((rest, [from, to]) => rest.replaceAll(from, to), text);
+  const configuration = path.join(here, "greylist.conf");
+  const settings = local(blocksIn(name).find(({ language }) => language === "")?.text ?? "");
   assert.match(settings, /^mode = daemon$/m);
   fs.writeFileSync(configuration, settings);
   const command = ["env", ...program].map((word) => `'${word}'`).join(" ");
   const script = `#!/bin/sh\nexec ${command} "$@" --config ${configuration}\n`;
   fs.writeFileSync(path.join(here, "greylist"), script, { mode: 0o755 });
-  const commands = blocks("sh");
-  assert.equal(commands.join("").match(/^greylist import --from /gm)?.length, 1);
-  const { status, stdout, stderr } = spawnSync("sh", ["-ec", commands.join("")], {
+  assert.equal(commands.match(/^greylist import --from /gm)?.length, 1);
+  const { status, stdout, stderr } = spawnSync("sh", ["-ec", local(commands)], {
     env: { ...environment(), PATH: `${here}:${environment()["PATH"]}` },
     encoding: "utf8",
   });
@@ -56,7 +56,8 @@ test("the way from postgrey leads to a greylist that knows its senders", async (
   await postgrey.stop();
   const folder = path.dirname(postgrey.endpoint.slice("unix:".length));
   const places = { "/var/lib/postgrey": folder, "/root": tempDir(t) };
-  const { out, store } = follow(t, "from-postgrey.md", places);
+  const commands = blocksRunBy(import.meta.url, "doc/from-postgrey.md").join("");
+  const { out, store } = follow(t, "doc/from-postgrey.md", commands, places);
   assert.equal(out, "imported 2 entries of 2 read\n");
   assert.deepEqual(await deferred(await ours(t, store), [mail]), []);
 });
@@ -74,7 +75,9 @@ test("the way from sqlgrey leads to a greylist that knows its senders", async (t
   // The program has no right to read in /dev/shm, where the test's sqlgrey is.
   const copy = tempDir(t), folder = path.dirname(sqlgrey.endpoint.slice("unix:".length));
   fs.copyFileSync(path.join(folder, "sqlgrey.db"), path.join(copy, "sqlgrey.db"));
-  const { out, store } = follow(t, "from-sqlgrey.md", { "/var/lib/sqlgrey": copy });
+  const commands = blocksRunBy(import.meta.url, "doc/from-sqlgrey.md").join("");
+  const places = { "/var/lib/sqlgrey": copy };
+  const { out, store } = follow(t, "doc/from-sqlgrey.md", commands, places);
   assert.equal(out, "imported 1 entry of 1 read\n");
   assert.deepEqual(await deferred(await ours(t, store), [mail]), []);
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { blocksRunBy } from "../support/documented.ts";
 import { DELAY_SECONDS, type MailHostOptions, mailHostTest } from "../support/mailhost.ts";
 import { tempDir, waitFor } from "../support/process.ts";
 import { swaks } from "../support/smtp.ts";
@@ -43,8 +44,7 @@ for (const [name, options] of setups) {
         assert.match(changes, /if it comes back until /);
         if (status === 75) assert.equal(until - passes_from, 3600 - DELAY_SECONDS);
       }
-      const readme = fs.readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-      const [line = ""] = /^grep '.*\| greylist explain$/m.exec(readme) ?? [];
+      const [line = ""] = blocksRunBy(import.meta.url, "README.md");
       const mailLog = path.join(tempDir(t), "mail.log");
       fs.writeFileSync(mailLog, [...postfix.log(), ...greylistLog(), ""].join("\n"));
       const { stdout } = await shell(line.replace("/var/log/mail.log", mailLog));

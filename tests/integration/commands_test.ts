@@ -17,6 +17,7 @@ import {
   encodeTriplet,
 } from "../../lib/greylist/records.ts";
 import { startDnsServer } from "../support/dns_server.ts";
+import { blocksRunBy, examplesIn } from "../support/documented.ts";
 import { environment, program, startDaemon } from "../support/greylist.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { atEnd, type Cleanup, freePort, tempDir } from "../support/process.ts";
@@ -55,18 +56,15 @@ function masked(text: string): string {
 }
 
 test("each example of doc/commands.md prints what it says", async (t) => {
-  const text = fs.readFileSync(new URL("../../doc/commands.md", import.meta.url), "utf8");
   const store = `sqlite:${path.join(tempDir(t), "state.db")}`;
   const { endpoints } = await startDaemon(t, ["--store", store]);
   const run = shell(t, { GREYLIST_STORE: store, GREYLIST_LISTEN: endpoints[0] ?? "" });
-  const examples = [...text.matchAll(/```console\n([^]*?)```/g)]
-    .flatMap(([, block = ""]) => block.split(/^\$ /m).slice(1));
+  const examples = blocksRunBy(import.meta.url, "doc/commands.md").flatMap(examplesIn);
   assert.equal(examples.length, 7);
-  for (const example of examples) {
-    const end = example.indexOf("\n");
-    const { stdout, stderr } = await run(example.slice(0, end));
-    assert.equal(stderr, "", example);
-    assert.equal(masked(stdout), masked(example.slice(end + 1)));
+  for (const { command, printed } of examples) {
+    const { stdout, stderr } = await run(command);
+    assert.equal(stderr, "", command);
+    assert.equal(masked(stdout), masked(printed));
   }
 });
 

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
+import { blocksRunBy } from "../support/documented.ts";
 import { environment, program, startProgram } from "../support/greylist.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { type Cleanup, tempDir, waitFor } from "../support/process.ts";
@@ -94,8 +95,7 @@ test("what was imported is exported, imported elsewhere, and changes nothing the
 test("what doc/state.md shows moves the state", async (t) => {
   const { run, file, folder, state } = tools(t);
   run(["import", "--from", "postgrey", file("postgrey.dump", triplets(3))]);
-  const document = fs.readFileSync(new URL("../../doc/state.md", import.meta.url), "utf8");
-  const [, shown = ""] = /```sh\n([^]*?)```/.exec(document) ?? [];
+  const shown = blocksRunBy(import.meta.url, "doc/state.md").join("");
   const { server } = await startMemcached(t);
   const conf = file("greylist.conf", `store = sqlite:${state}\n`);
   const words = ["env", ...program].map((word) => `'${word}'`).join(" ");

@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import test from "node:test";
 import { gzipSync } from "node:zlib";
+import { blocksRunBy } from "../support/documented.ts";
 import { connect, environment, program, request, startDaemon } from "../support/greylist.ts";
 import { tempDir, waitFor } from "../support/process.ts";
 
@@ -70,15 +71,17 @@ test("of a period, lines that tell no time are left out, which is said", () => {
   ]);
 });
 
-test("the commands of doc/report.md can be typed as they stand", (t) => {
+test("the commands of README.md and doc/report.md can be typed as they stand", (t) => {
   const dir = tempDir(t), now = Date.now();
   const recent = [1, 2].map((n) => deferred(new Date(now - n * 3_600_000).toISOString(), n));
   fs.writeFileSync(path.join(dir, "mail.log"), recent.join("\n"));
   const message = { MESSAGE: recent[0]?.split("]: ")[1], __REALTIME_TIMESTAMP: `${now}000` };
   fs.writeFileSync(path.join(dir, "journal"), `${JSON.stringify(message)}\n`);
-  const text = fs.readFileSync(new URL("../../doc/report.md", import.meta.url), "utf8");
-  const commands = (/```sh\n([^]*?)```/.exec(text)?.[1] ?? "").trimEnd().split("\n");
-  assert.equal(commands.length, 3);
+  const commands = [
+    ...blocksRunBy(import.meta.url, "README.md"),
+    ...blocksRunBy(import.meta.url, "doc/report.md"),
+  ].join("").trimEnd().split("\n");
+  assert.equal(commands.length, 5);
   const greylist = program.map((word) => `'${word}'`).join(" ");
   for (const command of commands) {
     // Here, not every log goes to /var/log, and not every machine has a journal.
