@@ -40,11 +40,15 @@ export interface MailHostOptions {
 
 export interface MailHost {
   readonly postfix: Postfix;
+  /** The file with greylist's settings; the lists are in the folder `lists` beside it. */
+  readonly config: string;
+  /** Where Postfix asks, and a daemon listens. */
+  readonly endpoint: string;
   /** 0: nobody can. */
   readonly submissionPort: number;
   /** Runs a command of greylist, as root, with the server's configuration. Gives its exit status and output. */
   command(...words: readonly string[]): Promise<{ status: number | string; stdout: string }>;
-  /** The same for a line as one types it into a shell, which finds the command `greylist` there. */
+  /** The same for a line as one types it into a shell, which finds greylist there, and this host's Postfix. */
   shell(line: string): Promise<{ status: number | string; stdout: string }>;
   /** The lines of greylist's own log. */
   greylistLog(): string[];
@@ -144,7 +148,7 @@ async function startMailHost(t: Cleanup, options: MailHostOptions): Promise<Mail
   const postfix = await startPostfix(t, {
     dir,
     spawn: [program, ...args],
-    settings: [...endpoint, ...users?.settings ?? [], ...options.postfix ?? []],
+    settings: lastOfEach([...endpoint, ...users?.settings ?? [], ...options.postfix ?? []]),
     service: users?.service ?? "",
   });
   const run = async (program: string, words: readonly string[], env: Record<string, string>) => {
@@ -154,15 +158,32 @@ async function startMailHost(t: Cleanup, options: MailHostOptions): Promise<Mail
   };
   return {
     postfix,
+    config,
+    endpoint: options.mode === "spawn" ? "unix:private/greylist" : listen,
     submissionPort,
     command: (...words) => run(program, [...words, "--config", config], {}),
     shell(line) {
-      const greylist = `greylist() { '${program}' "$@" --config '${config}'; }`;
-      return run("sh", ["-c", `${greylist}\n${line}`], { PATH: "/usr/bin:/bin" });
+      const functions = [
+        `greylist() { '${program}' "$@" --config '${config}'; }`,
+        ...["postconf", "postfix"].map((name) =>
+          `${name}() { command ${name} -c '${dir}/config' "$@"; }`
+        ),
+      ];
+      const daemon = options.mode === "spawn" ? {} : {
+        GREYLIST_MODE: "daemon",
+        GREYLIST_LISTEN: listen,
+      };
+      const env = { ...daemon, PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+      return run("sh", ["-c", [...functions, line].join("\n")], env);
     },
     greylistLog,
     memcached: () => memcached ?? assert.fail(`the store is ${store}`),
     startDaemon,
     daemon: () => daemon ?? assert.fail("no daemon in mode spawn"),
   };
+}
+
+/** Of settings `name=value` with the same name the last: postconf warns of the others. */
+function lastOfEach(settings: readonly string[]): string[] {
+  return [...new Map(settings.map((line) => [line.split("=")[0], line])).values()];
 }
