@@ -45,6 +45,7 @@ const denoOnly = ["tests/e2e"];
 const byRequest = [
   "changeover",
   "container",
+  "documents",
   "faults",
   "flood",
   "model",

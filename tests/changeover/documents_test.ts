@@ -5,7 +5,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
 import { fakedClock } from "../support/clock.ts";
-import { blocksIn, blocksRunBy } from "../support/documented.ts";
+import { type Block, blocksIn, blocksRunBy } from "../support/documented.ts";
 import { connect, environment, program, request } from "../support/greylist.ts";
 import { startPostgrey } from "../support/postgrey.ts";
 import { type Cleanup, tempDir } from "../support/process.ts";
@@ -26,7 +26,7 @@ const mail: Mail = {
 function follow(
   t: Cleanup,
   name: string,
-  commands: string,
+  commands: readonly Block[],
   places: Readonly<Record<string, string>>,
 ) {
   const here = tempDir(t), replaced = Object.entries({ "/var/lib/greylist": here, ...places });
@@ -37,10 +37,11 @@ function follow(
   assert.match(settings, /^mode = daemon$/m);
   fs.writeFileSync(configuration, settings);
   const command = ["env", ...program].map((word) => `'${word}'`).join(" ");
-  const script = `#!/bin/sh\nexec ${command} "$@" --config ${configuration}\n`;
-  fs.writeFileSync(path.join(here, "greylist"), script, { mode: 0o755 });
-  assert.equal(commands.match(/^greylist import --from /gm)?.length, 1);
-  const { status, stdout, stderr } = spawnSync("sh", ["-ec", local(commands)], {
+  const launcher = `#!/bin/sh\nexec ${command} "$@" --config ${configuration}\n`;
+  fs.writeFileSync(path.join(here, "greylist"), launcher, { mode: 0o755 });
+  const script = commands.map(({ text }) => local(text)).join("");
+  assert.equal(script.match(/^greylist import --from /gm)?.length, 1);
+  const { status, stdout, stderr } = spawnSync("sh", ["-ec", script], {
     env: { ...environment(), PATH: `${here}:${environment()["PATH"]}` },
     encoding: "utf8",
   });
@@ -56,7 +57,7 @@ test("the way from postgrey leads to a greylist that knows its senders", async (
   await postgrey.stop();
   const folder = path.dirname(postgrey.endpoint.slice("unix:".length));
   const places = { "/var/lib/postgrey": folder, "/root": tempDir(t) };
-  const commands = blocksRunBy(import.meta.url, "doc/from-postgrey.md").join("");
+  const commands = blocksRunBy(import.meta.url, "doc/from-postgrey.md");
   const { out, store } = follow(t, "doc/from-postgrey.md", commands, places);
   assert.equal(out, "imported 2 entries of 2 read\n");
   assert.deepEqual(await deferred(await ours(t, store), [mail]), []);
@@ -75,7 +76,7 @@ test("the way from sqlgrey leads to a greylist that knows its senders", async (t
   // The program has no right to read in /dev/shm, where the test's sqlgrey is.
   const copy = tempDir(t), folder = path.dirname(sqlgrey.endpoint.slice("unix:".length));
   fs.copyFileSync(path.join(folder, "sqlgrey.db"), path.join(copy, "sqlgrey.db"));
-  const commands = blocksRunBy(import.meta.url, "doc/from-sqlgrey.md").join("");
+  const commands = blocksRunBy(import.meta.url, "doc/from-sqlgrey.md");
   const places = { "/var/lib/sqlgrey": copy };
   const { out, store } = follow(t, "doc/from-sqlgrey.md", commands, places);
   assert.equal(out, "imported 1 entry of 1 read\n");

@@ -44,10 +44,10 @@ for (const [name, options] of setups) {
         assert.match(changes, /if it comes back until /);
         if (status === 75) assert.equal(until - passes_from, 3600 - DELAY_SECONDS);
       }
-      const [line = ""] = blocksRunBy(import.meta.url, "README.md");
+      const [line] = blocksRunBy(import.meta.url, "README.md");
       const mailLog = path.join(tempDir(t), "mail.log");
       fs.writeFileSync(mailLog, [...postfix.log(), ...greylistLog(), ""].join("\n"));
-      const { stdout } = await shell(line.replace("/var/log/mail.log", mailLog));
+      const { stdout } = await shell((line?.text ?? "").replace("/var/log/mail.log", mailLog));
       assert.match(stdout, /^client +mx\.firma\.example\b/m);
       assert.match(stdout, /early-retry|triplet found/);
       assert.equal((await command("allow", "--log-line", postfixs())).status, 0);

@@ -13,7 +13,8 @@ const masked = (text: string) =>
     .replace(/ at \S+; .*/, " at HOST; DATE").trim();
 
 test("the README's first steps print what it says", async (t) => {
-  const [daemon = "", questions = ""] = blocksRunBy(import.meta.url, "README.md");
+  const [daemon, questions] = blocksRunBy(import.meta.url, "README.md");
+  assert.ok(daemon !== undefined && questions !== undefined);
   const cwd = fileURLToPath(new URL("../../", import.meta.url));
   const port = await freePort();
   // A delay of half the time, a port of our own, the Deno of this test, and socat for nc, as the README offers.
@@ -23,7 +24,7 @@ test("the README's first steps print what it says", async (t) => {
     functions +
     text.replaceAll("10023", `${port}`).replace("10s", "5s").replace("sleep 11", "sleep 6");
   const env = { ...environment(), GREYLIST_LISTEN: `inet:127.0.0.1:${port}` };
-  const started = start(t, "sh", ["-c", local(daemon)], { env, cwd });
+  const started = start(t, "sh", ["-c", local(daemon.text)], { env, cwd });
   await waitFor("it to listen", () => /listening on inet:127/.test(started.stderr()), 30_000);
 
   const examples = examplesIn(questions);

@@ -95,7 +95,7 @@ test("what was imported is exported, imported elsewhere, and changes nothing the
 test("what doc/state.md shows moves the state", async (t) => {
   const { run, file, folder, state } = tools(t);
   run(["import", "--from", "postgrey", file("postgrey.dump", triplets(3))]);
-  const shown = blocksRunBy(import.meta.url, "doc/state.md").join("");
+  const shown = blocksRunBy(import.meta.url, "doc/state.md").map(({ text }) => text).join("");
   const { server } = await startMemcached(t);
   const conf = file("greylist.conf", `store = sqlite:${state}\n`);
   const words = ["env", ...program].map((word) => `'${word}'`).join(" ");

@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import test from "node:test";
 import { gzipSync } from "node:zlib";
-import { blocksRunBy } from "../support/documented.ts";
+import { blocksRunBy, examplesIn } from "../support/documented.ts";
 import { connect, environment, program, request, startDaemon } from "../support/greylist.ts";
 import { tempDir, waitFor } from "../support/process.ts";
 
@@ -80,10 +80,10 @@ test("the commands of README.md and doc/report.md can be typed as they stand", (
   const commands = [
     ...blocksRunBy(import.meta.url, "README.md"),
     ...blocksRunBy(import.meta.url, "doc/report.md"),
-  ].join("").trimEnd().split("\n");
+  ].flatMap(examplesIn);
   assert.equal(commands.length, 5);
   const greylist = program.map((word) => `'${word}'`).join(" ");
-  for (const command of commands) {
+  for (const { command } of commands) {
     // Here, not every log goes to /var/log, and not every machine has a journal.
     const typed = command.replaceAll("/var/log/", `${dir}/`);
     const functions = `greylist() { ${greylist} "$@"; }; journalctl() { cat '${dir}/journal'; }`;

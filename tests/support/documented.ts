@@ -27,6 +27,8 @@ export function textOf(document: string): string {
 export interface Block {
   /** `doc/howto.md:12`, the line of its fence. */
   readonly place: string;
+  /** The heading that it stands under. */
+  readonly section: string;
   /** What is behind the fence; commands are `sh`, or `console` with what they print. */
   readonly language: string;
   /** Without the indentation that it has in a list. */
@@ -41,9 +43,10 @@ export function blocksIn(document: string): Block[] {
   const fenced = /(?:<!-- ([^\n]*) -->\n\s*)?^( *)```(\w*)\n([^]*?)^\2```$/gm;
   return [...text.matchAll(fenced)].map((found) => {
     const [whole, mark = "", indentation = "", language = "", inside = ""] = found;
-    const fence = found.index + whole.indexOf("```");
+    const above = text.slice(0, found.index + whole.indexOf("```"));
     return {
-      place: `${document}:${text.slice(0, fence).split("\n").length}`,
+      place: `${document}:${above.split("\n").length}`,
+      section: [...above.matchAll(/^##+ (.*)$/gm)].at(-1)?.[1] ?? "",
       language,
       text: inside.replaceAll(new RegExp(`^${indentation}`, "gm"), ""),
       mark,
@@ -52,26 +55,29 @@ export function blocksIn(document: string): Block[] {
 }
 
 /**
- * The texts of a document's blocks that are marked as run by this test.
+ * A document's blocks that are marked as run by this test.
  *
  * @param test the URL of the test's module
  * @throws {Error} when there is none
  */
-export function blocksRunBy(test: string, document: string): string[] {
+export function blocksRunBy(test: string, document: string): Block[] {
   const mark = `run by ${test.slice(root.href.length)}`;
   const found = blocksIn(document).filter((block) => block.mark === mark);
   if (found.length === 0) throw new Error(`${document}: want a block with the mark "${mark}"`);
-  return found.map(({ text }) => text);
+  return found;
 }
 
-/** A command, and what the document says that it prints. */
+/** A command, and what the document says that it prints; nothing in a block of language `sh`. */
 export interface Example {
   readonly command: string;
   readonly printed: string;
 }
 
-/** The examples of a `console` block; each command begins with `$ `. */
-export function examplesIn(text: string): Example[] {
+/** The commands of a block, a line each; in one of language `console` they begin with `$ `. */
+export function examplesIn({ language, text }: Block): Example[] {
+  if (language === "sh") {
+    return text.trim().split("\n").map((command) => ({ command, printed: "" }));
+  }
   return text.split(/^\$ /m).slice(1).map((example) => {
     const end = example.indexOf("\n");
     return { command: example.slice(0, end), printed: example.slice(end + 1) };

@@ -38,6 +38,13 @@ export interface MailHostOptions {
   readonly submission?: true;
 }
 
+/** What a command did. */
+export interface Ended {
+  readonly status: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 export interface MailHost {
   readonly postfix: Postfix;
   /** The file with greylist's settings; the lists are in the folder `lists` beside it. */
@@ -47,9 +54,9 @@ export interface MailHost {
   /** 0: nobody can. */
   readonly submissionPort: number;
   /** Runs a command of greylist, as root, with the server's configuration. Gives its exit status and output. */
-  command(...words: readonly string[]): Promise<{ status: number | string; stdout: string }>;
+  command(...words: readonly string[]): Promise<Ended>;
   /** The same for a line as one types it into a shell, which finds greylist there, and this host's Postfix. */
-  shell(line: string): Promise<{ status: number | string; stdout: string }>;
+  shell(line: string): Promise<Ended>;
   /** The lines of greylist's own log. */
   greylistLog(): string[];
   /** The server of the store memcached. Throws when the store is another. */
@@ -154,7 +161,7 @@ async function startMailHost(t: Cleanup, options: MailHostOptions): Promise<Mail
   const run = async (program: string, words: readonly string[], env: Record<string, string>) => {
     const running = start(t, program, words, { cwd: "/", env });
     running.child.stdin?.end();
-    return { status: await running.exited, stdout: running.stdout() };
+    return { status: await running.exited, stdout: running.stdout(), stderr: running.stderr() };
   };
   return {
     postfix,
