@@ -149,6 +149,10 @@ function troubles(
       assert.match(await next(), /came back +1 /);
     },
     "451 in Postfix's log": async (next) => {
+      await shell("postconf -e smtpd_policy_service_timeout=1s; postfix reload");
+      process.kill(host.daemon().pid, "SIGSTOP");
+      assert.match(await attempt(kim), /^451 4\.3\.5 /);
+      process.kill(host.daemon().pid, "SIGCONT");
       await host.daemon().stop();
       assert.match(await attempt(kim), /^451 4\.3\.5 /);
       await next();
