@@ -11,6 +11,9 @@ const read = (name: string) => readFileSync(new URL(name, root), "utf8");
 /** A document without its blocks. */
 const proseOf = (name: string) => textOf(name).replace(/^( *)```[^]*?^\1```$/gm, "");
 
+/** Whether blocks of this language are there to be typed, or to be run as a script. */
+const isTyped = (language: string) => ["sh", "bash", "console"].includes(language);
+
 test("every link from one document to another place leads somewhere", () => {
   for (const name of documents) {
     for (const [, target = ""] of textOf(name).matchAll(/\]\((?![a-z]+:)([^)#\s]+)[^)]*\)/g)) {
@@ -89,7 +92,7 @@ test("every block of commands is run by a test, or says why not", () => {
   let run = 0;
   for (const name of documents) {
     for (const { place, language, text, mark } of blocksIn(name)) {
-      if (language !== "sh" && language !== "console") continue;
+      if (!isTyped(language)) continue;
       const [, by] = /^run by (\S+)$/.exec(mark) ?? [];
       if (by === undefined) {
         assert.match(mark, /^not run by a test: \S.{10}/, place);
@@ -117,7 +120,7 @@ test("no command hides where no mark is asked for", () => {
   const command = new RegExp(`^ *(?:\\$ .*|(?:${programs}) [\\w./-].*)$`, "m");
   for (const name of documents) {
     for (const { place, language, text } of blocksIn(name)) {
-      if (language === "sh" || language === "console") continue;
+      if (isTyped(language)) continue;
       assert.doesNotMatch(text, command, place);
     }
     // A block by indentation alone has no mark.

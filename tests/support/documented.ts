@@ -29,7 +29,7 @@ export interface Block {
   readonly place: string;
   /** The heading that it stands under. */
   readonly section: string;
-  /** What is behind the fence; commands are `sh`, or `console` with what they print. */
+  /** What is behind the fence; commands are `sh` or `bash`, or `console` with what they print. */
   readonly language: string;
   /** Without the indentation that it has in a list. */
   readonly text: string;
@@ -67,15 +67,15 @@ export function blocksRunBy(test: string, document: string): Block[] {
   return found;
 }
 
-/** A command, and what the document says that it prints; nothing in a block of language `sh`. */
+/** A command, and what the document says that it prints, if its block is a `console`. */
 export interface Example {
   readonly command: string;
   readonly printed: string;
 }
 
-/** The commands of a block, a line each; in one of language `console` they begin with `$ `. */
+/** The commands of a block, a line each; in a `console` they begin with `$ `. */
 export function examplesIn({ language, text }: Block): Example[] {
-  if (language === "sh") {
+  if (language !== "console") {
     return text.trim().split("\n").map((command) => ({ command, printed: "" }));
   }
   return text.split(/^\$ /m).slice(1).map((example) => {
