@@ -65,6 +65,10 @@ mailHostTest(
         else assert.equal(masked(stdout), masked(printed), command);
       }
     }
+    // Another host of the domain, which has no name: known by SPF alone.
+    const pool = { ...mail, client: "203.0.113.50", clientName: "[UNAVAILABLE]" };
+    const known = await swaks(postfix.port, { ...pool, from: "kim@firma.example" });
+    assert.match(known.recipients.join(), /^250 /);
     assert.equal(fs.statSync(path.join(lists, "secret")).mode & 0o777, 0o600);
     assert.equal((await type(`greylist check-config --key-secret-file ${lists}/secret`)).status, 0);
 
