@@ -83,6 +83,8 @@ if (import.meta.main) {
   try {
     completeMailauth();
     deno(...bundling, folder, "main.ts");
+    // `deno compile` embeds these times, and two builds of one commit shall be the same bytes.
+    for (const name of fs.readdirSync(folder)) fs.utimesSync(path.join(folder, name), 0, 0);
     fs.mkdirSync(path.dirname(output), { recursive: true });
     deno(...compiling, output, ...process.argv.slice(2), path.join(folder, "main.js"));
     const mib = (...files: string[]) => {
