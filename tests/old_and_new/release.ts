@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { script } from "../support/greylist.ts";
 import { type Cleanup, tempDir } from "../support/process.ts";
 
-const commit = "76b831f8a4efaedfcc3a1af9767e6cb98d18ef11";
+export const commit = "76b831f8a4efaedfcc3a1af9767e6cb98d18ef11";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
