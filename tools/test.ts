@@ -25,6 +25,8 @@ const needed = [
   ["dnsmasq", "dnsmasq-base"],
   ["mandoc", "mandoc"],
   ["man", "man-db"],
+  ["dpkg-deb", "dpkg"],
+  ["readelf", "binutils"],
 ] as const;
 
 /** The same for tests that are not run without being asked for. */
