@@ -17,6 +17,7 @@ import * as path from "node:path";
 import process from "node:process";
 import { gzipSync } from "node:zlib";
 import { version } from "../lib/version.ts";
+import { noticesOf } from "./notices.ts";
 
 /** What a package is made of. */
 export interface Parts {
@@ -102,6 +103,7 @@ function filesOf(parts: Parts): File[] {
     ["usr/share/man/man5/greylist.conf.5.gz", compressed(manual("greylist.conf.5"))],
     ["usr/share/man/man8/greylist.8.gz", compressed(manual("greylist.8"))],
     [`${documents}/copyright`, copyright()],
+    [`${documents}/NOTICES.gz`, compressed(noticesOf(parts.binary))],
     [`${documents}/changelog.gz`, compressed(changelog(parts))],
     [`${documents}/CHANGELOG.md.gz`, compressed(source("CHANGELOG.md"))],
     // In the places that they have in the repository, for the links from one to another.
