@@ -11,6 +11,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { makePackage } from "../../tools/package.ts";
 import { commit as release } from "../old_and_new/release.ts";
+import { blocksRunBy } from "../support/documented.ts";
 import { type Cleanup, tempDir, waitFor } from "../support/process.ts";
 import { engine, must } from "./compose.ts";
 import { type Machine, machine } from "./machine.ts";
@@ -31,6 +32,16 @@ function binary(dir: string): string {
   }
   return to;
 }
+
+/** What doc/packages.md says on how to install, how to end what was installed by hand, and how to purge. */
+const [installing = "", ending = "", purging = ""] = blocksRunBy(
+  import.meta.url,
+  "doc/packages.md",
+).map(({ text }) => text);
+
+/** What doc/howto.md says on how to make greylist read its settings. */
+const [restarting = "", reloading = ""] = blocksRunBy(import.meta.url, "doc/howto.md")
+  .map(({ text }) => text);
 
 /** Packages of two versions, the second newer. */
 function packages(t: Cleanup): { program: string; first: string; second: string } {
@@ -60,7 +71,7 @@ function everything(host: Machine): string[] {
   const not = ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/log", "/var/spool", "/root/packages"];
   const paths = not.map((name) => `-path ${name}`).join(" -o ");
   return host.must(`find / \\( ${paths} \\) -prune -o -print`).split("\n")
-    .filter((name) => !/^\/var\/(lib\/(dpkg\/|postfix\/|systemd\/timers)|cache\/)/.test(name))
+    .filter((name) => !/^\/var\/(lib\/(apt\/|dpkg\/|postfix\/|systemd\/timers)|cache\/)/.test(name))
     .sort();
 }
 
@@ -76,13 +87,13 @@ const programOf = (host: Machine) =>
 test("the Debian package", async (t) => {
   const { program, first, second } = packages(t);
   const host = await machine(t);
-  host.must("mkdir /root/packages");
-  host.put(first, "/root/packages/first.deb");
+  host.must("mkdir -p /root/packages/first");
+  host.put(first, "/root/packages/first/");
   host.put(second, "/root/packages/second.deb");
   const before = everything(host);
 
   await t.test("starts a server when it is installed, which greylists Postfix's mail", () => {
-    host.must("dpkg --install /root/packages/first.deb");
+    host.must(`cd /root/packages/first; ${installing}`);
     assert.equal(host.must("systemctl is-enabled greylist"), "enabled");
     assert.equal(programOf(host), "/usr/bin/greylist");
     assert.equal(host.must("systemd-analyze verify --man=no greylist.service 2>&1"), "");
@@ -111,9 +122,18 @@ test("the Debian package", async (t) => {
     assert.match(asked(host, "three@firma.example"), /DEFER.* 30[01] seconds/);
   });
 
+  await t.test("starts with the settings that the how-to switches on", () => {
+    const file = "/etc/greylist/greylist.conf", names = "spf learn-correspondents".split(" ");
+    for (const name of names) host.must(`sed -i 's/^#${name} = yes/${name} = yes/' ${file}`);
+    assert.match(host.must(restarting), /Active: active \(running\)/);
+    assert.equal(host.must(`grep --count '^[a-z-]* = yes' ${file}`), "2");
+    for (const name of names) host.must(`sed -i '/^${name} = yes/d' ${file}`); // there is no DNS
+  });
+
   await t.test("reads changed settings when it is reloaded", async () => {
     const said = () => host.must("journalctl --unit greylist --output cat");
-    host.must("echo 'delay = 6m' >>/etc/greylist/greylist.conf && systemctl reload greylist");
+    host.must("echo 'delay = 6m' >>/etc/greylist/greylist.conf");
+    host.must(reloading);
     const reread = () => /DEFER.* 36[01] seconds/.test(asked(host, "another@firma.example"));
     await waitFor("the new delay", reread).catch(() => assert.fail(said()));
   });
@@ -142,15 +162,17 @@ test("the Debian package", async (t) => {
     host.must("dpkg --remove greylist");
     assert.equal(host.run("systemctl is-active greylist").stdout.trim(), "inactive");
     assert.match(host.must("tail -n 1 /etc/greylist/greylist.conf"), /^delay = 7m$/);
-    host.must("dpkg --install /root/packages/first.deb");
+    host.must("dpkg --install /root/packages/first/*.deb");
     assert.doesNotMatch(asked(host, "one@firma.example"), /DEFER/);
   });
 
   await t.test("leaves nothing when it is purged, but what the administrator keeps elsewhere", () => {
     host.must("echo 192.0.2.3 >/etc/greylist/whitelist_clients.local");
+    host.must("(umask 077; echo secret >/etc/greylist/secret)");
     host.must("mkdir /srv/greylist && echo >/srv/greylist/greylist.db");
-    host.must("dpkg --purge greylist");
-    const kept = ["/srv/greylist", "/srv/greylist/greylist.db"];
+    host.must(purging.replace("purge", "purge --yes"));
+    const kept = ["/etc/greylist", "/etc/greylist/secret"]
+      .concat("/srv/greylist", "/srv/greylist/greylist.db");
     assert.deepEqual(everything(host), [...before, ...kept].sort());
     assert.equal(host.run("systemctl is-active greylist").stdout.trim(), "inactive");
   });
@@ -163,13 +185,12 @@ test("the Debian package", async (t) => {
     host.must(`greylist allow ${mail("one@firma.example")}`);
 
     // What dpkg asks: whether to keep the administrator's greylist.conf. No other question is answered.
-    const { status, all } = host.run("dpkg --install /root/packages/first.deb", "N\n");
+    const { status, all } = host.run("dpkg --install /root/packages/first/*.deb", "N\n");
     assert.equal(status, 0, all);
     assert.match(all, /\/etc\/systemd\/system\/greylist\.service goes before this package's unit/);
     assert.match(all, /\/usr\/local\/bin\/greylist goes before \/usr\/bin\/greylist/);
     assert.equal(programOf(host), "/usr/local/bin/greylist");
-    host.must("rm /etc/systemd/system/greylist.service /usr/local/bin/greylist");
-    host.must("systemctl daemon-reload && systemctl restart greylist");
+    host.must(ending);
 
     assert.equal(programOf(host), "/usr/bin/greylist");
     assert.equal(host.must("systemctl is-enabled greylist"), "enabled");
@@ -183,7 +204,7 @@ test("the Debian package", async (t) => {
 
   await t.test("keeps to Memcached where 0.1.0 ran without a file of settings", () => {
     installByHand(host, program);
-    const { status, all } = host.run("dpkg --install /root/packages/first.deb", "N\n");
+    const { status, all } = host.run("dpkg --install /root/packages/first/*.deb", "N\n");
     assert.equal(status, 0, all);
     assert.match(
       host.must("cat /etc/greylist/greylist.conf"),
