@@ -45,8 +45,11 @@ export const compiling = [
 
 const root = path.resolve(import.meta.dirname ?? ".", "..");
 
-// Not node:child_process: its emulation takes arguments to Deno for arguments to Node and rewrites them.
-function deno(...args: string[]): void {
+/**
+ * Runs Deno in the project's root; ends this process when it fails. Not by node:child_process: its emulation takes
+ * arguments to Deno for arguments to Node and rewrites them.
+ */
+export function deno(...args: string[]): void {
   const command = new Deno.Command(Deno.execPath(), {
     args,
     cwd: root,

@@ -1,6 +1,6 @@
 /**
  * `deno task test:container`: builds the image, starts compose.yaml and sends mail to it; see
- * tests/container/. Needs an engine (docker or podman), Compose, a static busybox, and root. What is
+ * tests/container/. Needs an engine (docker or podman), Compose, a static busybox, lintian, and root. What is
  * missing is installed on Debian, and named elsewhere; tools/test.ts then runs the tests and counts them.
  */
 import { spawnSync } from "node:child_process";
@@ -23,6 +23,7 @@ const needed: readonly { readonly there: () => boolean; readonly packages: reado
     there: () => works("docker", "compose", "version") || works("docker-compose", "version"),
     packages: ["docker-compose"],
   },
+  { there: () => works("lintian", "--version"), packages: ["lintian"] },
   { there: () => fs.existsSync("/bin/busybox"), packages: ["busybox-static"] },
 ];
 

@@ -17,6 +17,7 @@ import * as path from "node:path";
 import process from "node:process";
 import { gzipSync } from "node:zlib";
 import { version } from "../lib/version.ts";
+import { deno } from "./compile.ts";
 import { noticesOf } from "./notices.ts";
 
 /** What a package is made of. */
@@ -179,19 +180,6 @@ function run(program: string, args: readonly string[], env: Record<string, strin
   throw new Error(
     `${program} ${args.join(" ")}: ${error?.message ?? `status ${status}\n${stderr}`}`,
   );
-}
-
-function deno(...args: string[]): void {
-  // Not node:child_process: its emulation rewrites arguments to Deno.
-  const { code } = new Deno.Command(Deno.execPath(), {
-    args,
-    cwd: root,
-    stdin: "null",
-    stdout: "inherit",
-    stderr: "inherit",
-  })
-    .outputSync();
-  if (code !== 0) process.exit(code);
 }
 
 if (import.meta.main) {

@@ -12,8 +12,9 @@ import { fileURLToPath } from "node:url";
 import { makePackage } from "../../tools/package.ts";
 import { commit as release } from "../old_and_new/release.ts";
 import { blocksRunBy } from "../support/documented.ts";
+import { packageParts, smallProgram } from "../support/package.ts";
 import { type Cleanup, tempDir, waitFor } from "../support/process.ts";
-import { engine, must } from "./compose.ts";
+import { engine, must, run } from "./compose.ts";
 import { type Machine, machine } from "./machine.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -45,25 +46,10 @@ const [restarting = "", reloading = ""] = blocksRunBy(import.meta.url, "doc/howt
 
 /** Packages of two versions, the second newer. */
 function packages(t: Cleanup): { program: string; first: string; second: string } {
-  const dir = tempDir(t), program = binary(dir);
+  const dir = tempDir(t), program = binary(dir), common = packageParts(t);
   const made = (version: string) =>
-    makePackage({
-      binary: program,
-      version,
-      maintainer: "Test <test@example.org>",
-      time: 1_700_000_000,
-      manual: manual(t),
-      compression: ["-Znone"],
-    }, dir);
+    makePackage({ ...common, binary: program, version, compression: ["-Znone"] }, dir);
   return { program, first: made("0.0.1"), second: made("0.0.2") };
-}
-
-function manual(t: Cleanup): string {
-  const dir = tempDir(t);
-  for (const name of ["greylist.8", "greylist.conf.5", "greylist.bash"]) {
-    fs.writeFileSync(path.join(dir, name), "\n");
-  }
-  return dir;
 }
 
 /** What lasts on a machine, but for what others write by themselves. */
@@ -83,6 +69,13 @@ const asked = (host: Machine, sender: string) => host.run(`greylist query ${mail
 
 const programOf = (host: Machine) =>
   host.must("readlink /proc/$(systemctl show --value --property MainPID greylist)/exe");
+
+test("Debian's checker of packages finds nothing", (t) => {
+  // Around a small program, because it looks at every byte.
+  const made = makePackage({ ...packageParts(t), binary: smallProgram(t) }, tempDir(t));
+  const { status, all } = run(["lintian", "--fail-on", "error,warning", made]);
+  assert.equal(status, 0, all);
+});
 
 test("the Debian package", async (t) => {
   const { program, first, second } = packages(t);

@@ -5,29 +5,21 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import { commands } from "../../lib/commands/commands.ts";
 import { loadConfig } from "../../lib/config/config.ts";
 import { readCommandLine } from "../../lib/config/flags.ts";
 import { makePackage } from "../../tools/package.ts";
+import { packageParts, smallProgram } from "../support/package.ts";
 import { type Cleanup, tempDir } from "../support/process.ts";
 
 const root = new URL("../../", import.meta.url);
 const read = (name: string) => fs.readFileSync(new URL(name, root), "utf8");
 
-/** Makes a package in a folder of its own around a small program for this machine, and unpacks it. */
-function made(t: Cleanup, binary = "/bin/true"): { file: string; unpacked: string } {
+/** Makes a package in a folder of its own, and unpacks it. */
+function made(t: Cleanup, binary = smallProgram(t)): { file: string; unpacked: string } {
   const folder = tempDir(t), unpacked = path.join(folder, "unpacked");
-  for (const name of ["greylist.8", "greylist.conf.5", "greylist.bash"]) {
-    fs.writeFileSync(path.join(folder, name), `${name}\n`);
-  }
-  const file = makePackage({
-    binary,
-    version: "1.2.3",
-    maintainer: "Test <test@example.org>",
-    time: 1_700_000_000,
-    manual: folder,
-    compression: ["-Zgzip", "-z1"],
-  }, folder);
+  const file = makePackage({ ...packageParts(t), binary }, folder);
   execFileSync("dpkg-deb", ["--raw-extract", file, unpacked]);
   return { file, unpacked };
 }
@@ -81,12 +73,8 @@ test("the package's unit is the one for installation by hand, for the package's 
 });
 
 test("the architecture of the package is that of the program, not of this machine", (t) => {
-  const program = path.join(tempDir(t), "program");
   for (const [machine, architecture] of [[62, "amd64"], [183, "arm64"]] as const) {
-    const bytes = fs.readFileSync("/bin/true");
-    bytes.writeUInt16LE(machine, 18);
-    fs.writeFileSync(program, bytes);
-    const { file, unpacked } = made(t, program);
+    const { file, unpacked } = made(t, smallProgram(t, machine));
     assert.equal(path.basename(file), `greylist_1.2.3_${architecture}.deb`);
     const control = fs.readFileSync(path.join(unpacked, "DEBIAN/control"), "utf8");
     assert.match(control, new RegExp(`^Architecture: ${architecture}$`, "m"));
@@ -96,16 +84,20 @@ test("the architecture of the package is that of the program, not of this machin
 });
 
 test("a program for another kind of machine is refused, and so is what is no program", (t) => {
-  const program = path.join(tempDir(t), "program");
-  const bytes = fs.readFileSync("/bin/true");
-  bytes.writeUInt16LE(243, 18);
-  fs.writeFileSync(program, bytes);
   assert.throws(
-    () => made(t, program),
+    () => made(t, smallProgram(t, 243)),
     /want a binary for X86-64 or AArch64, got one for "RISC-V"/,
   );
-  fs.writeFileSync(program, "#!/bin/sh\n");
-  assert.throws(() => made(t, program), /program/);
+  const script = path.join(tempDir(t), "script");
+  fs.writeFileSync(script, "#!/bin/sh\n");
+  assert.throws(() => made(t, script), /readelf .*script: status 1/);
+});
+
+test("the package has the licence of each package from npm that is in the program", (t) => {
+  const notices = path.join(made(t).unpacked, "usr/share/doc/greylist/NOTICES.gz");
+  const text = gunzipSync(fs.readFileSync(notices)).toString();
+  assert.match(text, /^ipaddr\.js [\d.]+ \(MIT\)\n\nCopyright \(C\) [^]*WITHOUT WARRANTY/);
+  assert.doesNotMatch(text, /fast-check/);
 });
 
 test("the package's settings are good, and so is each that can be switched on in them", () => {
