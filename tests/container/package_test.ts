@@ -195,14 +195,21 @@ test("the Debian package", async (t) => {
     host.must("dpkg --purge greylist");
   });
 
-  await t.test("keeps to Memcached where 0.1.0 ran without a file of settings", () => {
+  await t.test("leaves alone what 0.1.0 kept for Postfix's children, in Memcached or in a file", () => {
     installByHand(host, program);
+    host.must("rm /etc/systemd/system/greylist.service; systemctl daemon-reload");
+    host.must("install -d -o nobody /var/lib/greylist && touch /var/lib/greylist/state.db");
+    const kept = () => host.must("find /var/lib/greylist -printf '%p %y %u %m\\n'");
+    const before = kept();
     const { status, all } = host.run("dpkg --install /root/packages/first/*.deb", "N\n");
     assert.equal(status, 0, all);
-    assert.match(
-      host.must("cat /etc/greylist/greylist.conf"),
-      /^store = memcached:127.0.0.1:11211$/m,
-    );
+    assert.match(all, /the service is not enabled/);
+    const settings = host.must("cat /etc/greylist/greylist.conf");
+    assert.match(settings, /^store = memcached:127\.0\.0\.1:11211$/m);
+    host.must("dpkg --install /root/packages/second.deb");
+    assert.equal(host.run("systemctl is-active greylist").stdout.trim(), "inactive");
+    assert.equal(kept(), before);
+    assert.equal(host.must("cat /etc/greylist/greylist.conf"), settings);
   });
 });
 
