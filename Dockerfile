@@ -1,6 +1,7 @@
-# greylist inside a Postfix image: `docker compose up --build`, see doc/docker.md.
+# Two images, see doc/docker.md. The last stage, which `docker compose up --build` builds: Postfix with
+# greylist in it. The stage `daemon` (`docker build --target daemon .`): greylist alone.
 #
-# BASE_IMAGE needs Postfix, rsyslog and a POSIX shell; its C library may be of any age.
+# BASE_IMAGE, for the one with Postfix, needs Postfix, rsyslog and a POSIX shell; its C library may be of any age.
 ARG BASE_IMAGE=phplist/postfix
 
 FROM denoland/deno:2.9.6 AS build
@@ -19,6 +20,30 @@ COPY tools tools
 COPY lib lib
 COPY main.ts ./
 RUN deno task compile && tools/carry-libc dist/greylist && /usr/local/lib/greylist/ld --version | head -n 1
+
+# What else the image without Postfix has: how to look up names (without this file an older C library asks DNS
+# before /etc/hosts), where the state is if nothing else is said, and the folder for it.
+RUN mkdir -p /daemon/etc/greylist /daemon/var/lib/greylist \
+    && echo 'hosts: files dns' >/daemon/etc/nsswitch.conf \
+    && echo 'store = sqlite:/var/lib/greylist/state.db' >/daemon/etc/greylist/greylist.conf
+
+# greylist alone, for a Postfix in another container: no shell, no package, no other program.
+FROM scratch AS daemon
+COPY --from=build /usr/local/lib/greylist /usr/local/lib/greylist
+COPY --from=build /daemon/etc /etc
+COPY postfix/whitelist_clients postfix/whitelist_senders postfix/whitelist_recipients /etc/greylist/
+# A new volume takes its owner from here.
+COPY --from=build --chown=65532:65532 /daemon/var/lib/greylist /var/lib/greylist
+# The C library is found by LD_LIBRARY_PATH: the launcher that sets it in the other image needs a shell. At
+# 127.0.0.1, its default, greylist could be asked from within its container only.
+ENV PATH=/usr/local/lib/greylist LD_LIBRARY_PATH=/usr/local/lib/greylist \
+    GREYLIST_MODE=daemon GREYLIST_LISTEN=inet:0.0.0.0:10023
+# A number: Kubernetes cannot tell from a name that it is not root.
+USER 65532:65532
+VOLUME /var/lib/greylist
+EXPOSE 10023/tcp
+HEALTHCHECK --start-period=10s --timeout=10s CMD ["greylist", "query", "--state", "CONNECT"]
+ENTRYPOINT ["greylist"]
 
 FROM ${BASE_IMAGE}
 

@@ -64,7 +64,8 @@ export function engine(...args: string[]): string[] {
   return [...engineFound, ...args];
 }
 
-function compose(...args: string[]): string[] {
+/** `docker compose` or docker-compose, with further arguments. */
+export function compose(...args: string[]): string[] {
   composeFound ??= found(
     [["docker", "compose", "version"], ["docker", "compose"]],
     [["docker-compose", "version"], ["docker-compose"]],

@@ -19,3 +19,7 @@ test(".env.example shows only variables that compose.yaml or greylist reads", ()
   assert.notEqual(shown.length, 0);
   assert.deepEqual(shown.filter((name) => !compose.includes(name ?? "")), []);
 });
+
+test("contrib/daemon/compose.yaml publishes no port", () => {
+  assert.doesNotMatch(read("contrib/daemon/compose.yaml"), /^\s*(?:ports|network_mode):/m);
+});
