@@ -36,6 +36,7 @@ const neededToo: Readonly<Record<string, readonly (readonly [string, string])[]>
     ["logwatch", "logwatch"],
     ["pflogsumm", "pflogsumm"],
   ],
+  "tests/release": [["readelf", "binutils"]],
   "tests/report": [["chromium", "chromium"]],
 };
 
@@ -43,7 +44,7 @@ const bun = "bun@1.4.5";
 
 /** What only runs under Deno: the end-to-end suites, which start the program and not its modules. */
 const denoOnly = ["tests/e2e"];
-/** Not run without being asked for: what needs a container engine, what needs libfaketime, what takes minutes. */
+/** Not run without being asked for: what needs a container engine, libfaketime or a compiler, what takes minutes. */
 const byRequest = [
   "changeover",
   "container",
@@ -54,6 +55,7 @@ const byRequest = [
   "monitoring",
   "old_and_new",
   "outcome",
+  "release",
   "report",
 ]
   .map((folder) => `tests/${folder}`);
