@@ -114,10 +114,15 @@ test("in spawn mode, too, and the last line before the exit is there", async (t)
 test("a syslog socket that nobody reads stops neither answers nor the exit, and loses no more", async (t) => {
   const syslog = await startSyslog(t);
   process.kill(syslog.pid, "SIGSTOP");
-  // Other programs' lines fill it: nothing that its reader does later is about a line of ours.
-  const filler = start(t, "socat", ["-u", "-b", "8", "STDIN", `UNIX-SENDTO:${syslog.path}`]);
-  filler.child.stdin?.write("<14>fill".repeat(100));
-  await waitFor("the socket to be full", () => stat(filler.pid) === "unix_wait_for_peer");
+  // Other programs' lines fill it: nothing that its reader does later is about a line of ours. It takes several programs
+  // where systemd has let 512 lines wait in place of 10, because each stops when a quarter of its own room is used.
+  const fillers = Array.from({ length: 12 }, () => {
+    const filler = start(t, "socat", ["-u", "-b", "8", "STDIN", `UNIX-SENDTO:${syslog.path}`]);
+    filler.child.stdin?.write("<14>fill".repeat(200));
+    return filler;
+  });
+  const isFull = () => fillers.some(({ pid }) => stat(pid) === "unix_wait_for_peer");
+  await waitFor("the socket to be full", isFull);
   const { running, client } = await daemonLogging(t, `syslog:${syslog.path}`);
   for (let n = 0; n < 100; n++) await client.ask(request(), 1000);
   const spawned = await startSpawned(t, {
