@@ -79,6 +79,7 @@ const pure = [
   "lib/config/secrets.ts",
   "lib/config/sense.ts",
   "lib/config/settings.ts",
+  "lib/config/suggestion.ts",
   "lib/config/units.ts",
   "lib/dns/cache.ts",
   "lib/dns/error.ts",
@@ -160,7 +161,9 @@ test("pure modules import only pure modules, pure packages, and what is pure of 
     if (!isPure(path)) continue;
     for (const { specifier, typeOnly } of imports) {
       const known = typeOnly || isPure(specifier) ||
-        ["ipaddr.js", "dns-packet", "node:url", "node:util"].includes(specifier) ||
+        ["fastest-levenshtein", "ipaddr.js", "dns-packet", "node:url", "node:util"].includes(
+          specifier,
+        ) ||
         specifier.startsWith("@noble/hashes/");
       assert.ok(known, `${path}: ${specifier}`);
     }
@@ -201,6 +204,7 @@ const packages: readonly { name: string; namedBy: string; whenWanted: boolean }[
   { name: "@noble/hashes", namedBy: "lib/identity/hash.ts", whenWanted: false },
   { name: "@observablehq/plot", namedBy: "lib/report/pictures.ts", whenWanted: true },
   { name: "dns-packet", namedBy: "lib/dns/message.ts", whenWanted: true },
+  { name: "fastest-levenshtein", namedBy: "lib/config/suggestion.ts", whenWanted: false },
   { name: "ipaddr.js", namedBy: "any", whenWanted: false },
   { name: "linkedom", namedBy: "lib/report/pictures.ts", whenWanted: true },
   { name: "mailauth", namedBy: "lib/dns/spf.ts", whenWanted: true },

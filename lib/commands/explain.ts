@@ -38,7 +38,8 @@ export async function explain(given: Given): Promise<number> {
     const explained = await explanationOf(asking);
     if (line.switches.has("json")) print(JSON.stringify(inJson(asking, explained)));
     else for (const text of inWords(asking, explained)) print(text);
-    return explained.conclusion.verdict === "pass" ? 0 : exitDeferred;
+    const passes = explained.conclusion.verdict === "pass" || asking.options.dryRun;
+    return passes ? 0 : exitDeferred;
   });
 }
 
@@ -62,6 +63,9 @@ interface Identity {
 async function explanationOf(asking: Asking): Promise<Explained> {
   const { request, options, now } = asking, { rules, lists } = options;
   const notes: string[] = [];
+  if (asking.mail.reply?.includes("Server configuration problem")) {
+    notes.push("the line is Postfix's own refusal: it had no answer from greylist");
+  }
   const found = listed(request, lists);
   if (found !== undefined) {
     return { conclusion: settled(found), identity: undefined, records: [], notes };

@@ -39,13 +39,20 @@ export async function forget(given: Given): Promise<number> {
     if (line.switches.has("json")) {
       print(JSON.stringify({ forgotten: forgotten.map(inJson), stays: stays.map(inJson) }));
     } else {
-      if (forgotten.length === 0) print("there was nothing to forget");
+      if (forgotten.length === 0) print(`there was nothing to forget${narrower[scope]}`);
       for (const found of forgotten) print(`forgot    ${inWords(found)}`);
       for (const found of stays) print(`stays     ${inWords(found)}${wayOf(found.kind)}`);
     }
     return changing.end();
   });
 }
+
+/** What is known of less than was asked about has keys that cannot be found from it. */
+const narrower: Readonly<Record<Scope, string>> = {
+  client: " of the client as a whole; what one mail has left wants --sender and --recipient, too",
+  sender: " of this sender from this client; what one mail has left wants --recipient, too",
+  triplet: "",
+};
 
 function isIn(scope: Scope, withDomain: boolean, kind: FoundRecord["kind"]): boolean {
   switch (kind) {

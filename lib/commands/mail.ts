@@ -6,8 +6,10 @@ import { Buffer } from "node:buffer";
 import process from "node:process";
 import type { CommandLine } from "../config/flags.ts";
 import { parseAddress } from "../address.ts";
+import { escapeForLog } from "../log/escape.ts";
 import { bytesOf, readLine } from "../log/line.ts";
 import { readPostfixLine } from "../log/postfix_line.ts";
+import { tell } from "./terminal.ts";
 
 /** Undefined: nobody has said. */
 export interface Mail {
@@ -20,9 +22,14 @@ export interface Mail {
   readonly id: string | undefined;
   /** Whether a line of the log has named it. */
   readonly isOfLine: boolean;
+  /** What Postfix has said to the client, by that line. */
+  readonly reply: string | undefined;
 }
 
 export type Parts = Partial<{ -readonly [part in keyof Mail]: Mail[part] }>;
+
+const lines =
+  'a whole line of a decision, "action=…", or Postfix\'s "NOQUEUE: reject: RCPT from …"';
 
 /** The mail, or what is wrong. Waits for standard input where nothing else names a client. */
 export async function readMail({ options }: CommandLine): Promise<Mail | { problem: string }> {
@@ -30,14 +37,15 @@ export async function readMail({ options }: CommandLine): Promise<Mail | { probl
   let parts: Parts = {};
   if (given !== undefined) {
     const read = partsOf(bytesOf(given));
-    if (read === undefined) return { problem: "--log-line: it names no client; want a decision" };
+    if (read === undefined) return { problem: `--log-line: it names no client; want ${lines}` };
     parts = read;
   } else if (!options.has("client")) {
-    if (process.stdin.isTTY) return { problem: "want --client, --log-line, or a line of the log" };
+    if (process.stdin.isTTY) return { problem: `want --client, or --log-line with ${lines}` };
     const read = await lastOf(process.stdin);
     if (read === undefined) {
       return {
-        problem: "standard input: no line of it names a client; want --client, or a decision",
+        problem: `standard input: no line of it names a client; want --client, or ${lines}, ` +
+          "as from: grep kim@firma.example /var/log/mail.log | greylist explain",
       };
     }
     parts = read;
@@ -55,6 +63,7 @@ export async function readMail({ options }: CommandLine): Promise<Mail | { probl
     recipient: address("recipient") ?? parts.recipient,
     id: parts.id,
     isOfLine: Object.keys(parts).length > 0,
+    reply: parts.reply,
   };
   for (const [name, value] of Object.entries(mail)) {
     if (/[\n\0]/.test(String(value ?? ""))) {
@@ -62,6 +71,11 @@ export async function readMail({ options }: CommandLine): Promise<Mail | { probl
     }
   }
   if (parseAddress(mail.client) !== undefined) return mail;
+  if (!options.has("client")) {
+    return {
+      problem: `the line has no whole address of a client, as if it were cut off; want ${lines}`,
+    };
+  }
   return { problem: "--client: want an IPv4 or IPv6 address, as 203.0.113.9 or 2001:db8::9" };
 }
 
@@ -87,11 +101,18 @@ export function partsOf(line: string): Parts | undefined {
 /** No line of a log is longer. */
 const longestLine = 65_536;
 
-/** The last line of a text that names a client, in bounded memory. */
+/** So many clients are told apart at the most. */
+const mostClients = 1000;
+
+/** The last line of a text that names a client, in bounded memory. That there were others is told. */
 async function lastOf(input: AsyncIterable<Uint8Array | string>): Promise<Parts | undefined> {
   let rest = "", found: Parts | undefined;
+  const clients = new Set<string>();
   const take = (line: string) => {
-    found = partsOf(line.replace(/\r$/, "")) ?? found;
+    const read = partsOf(line.replace(/\r$/, ""));
+    if (read === undefined) return;
+    found = read;
+    if (clients.size < mostClients) clients.add(read.client ?? "");
   };
   for await (const piece of input) {
     const lines = (rest + Buffer.from(piece).toString("latin1")).split("\n");
@@ -99,5 +120,12 @@ async function lastOf(input: AsyncIterable<Uint8Array | string>): Promise<Parts 
     lines.forEach(take);
   }
   take(rest);
+  if (clients.size > 1) {
+    const others = clients.size - 1, many = others === mostClients - 1 ? " or more" : "";
+    tell([
+      `note: the last line counts, of ${escapeForLog(found?.client ?? "")}; ` +
+      `the lines name ${others}${many} other client${others === 1 ? "" : "s"}`,
+    ]);
+  }
   return found;
 }

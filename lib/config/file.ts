@@ -3,7 +3,8 @@
  * begins with white space continues the one before, `#` begins a comment line. Bytes are UTF-8. Pure.
  */
 import { isSettingName, type Raw, type RawSettings, textsOf } from "./raw.ts";
-import type { SettingName } from "./settings.ts";
+import { type SettingName, settingNames } from "./settings.ts";
+import { suggestion } from "./suggestion.ts";
 
 /** Reads the bytes of a configuration file; `path` is for messages. */
 export function readConfigFile(bytes: string, path: string, problems: string[]): RawSettings {
@@ -14,7 +15,8 @@ export function readConfigFile(bytes: string, path: string, problems: string[]):
     if (name === undefined || value === undefined) {
       problems.push(`${where}: want name = value, got "${setting}"`);
     } else if (!isSettingName(name) || name === "config") {
-      problems.push(`${where}: no such setting: "${name}"`);
+      const meant = name === "config" ? "" : suggestion(name, settingNames);
+      problems.push(`${where}: no such setting: "${name}"${meant}`);
     } else if (raw.has(name)) {
       problems.push(`${where}: ${name} was set already at ${raw.get(name)?.where}`);
     } else raw.set(name, { texts: textsOf(name, value), where });

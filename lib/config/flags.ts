@@ -8,6 +8,7 @@
 import { parseArgs } from "node:util";
 import { isSettingName, type Raw, type RawSettings, textsOf } from "./raw.ts";
 import { type SettingName, settingNames, settings } from "./settings.ts";
+import { suggestion } from "./suggestion.ts";
 
 /** Every command, with the switches and options that not all have, and whether it takes words behind it. */
 export type Switches<Command extends string> = Readonly<
@@ -61,16 +62,19 @@ export function readCommandLine<Command extends string>(
         continue;
       }
       const named = names.find((name) => name === token.value);
-      if (named === undefined) problems.push(`${token.value}: no such command`);
-      else if (command !== undefined) problems.push(`${token.value}: ${command} was asked already`);
-      else command = named;
+      if (named === undefined) {
+        problems.push(`${token.value}: no such command${suggestion(token.value, names)}`);
+      } else if (command !== undefined) {
+        problems.push(`${token.value}: ${command} was asked already`);
+      } else command = named;
     } else if (token.kind === "option") {
       const { name, value } = token;
       const where = token.rawName;
       if (name === "help" || name === "version") command = name;
       else if (known.has(name)) switches.add(name);
       else if (!values.has(name) && !isSettingName(name)) {
-        problems.push(`${where}: no such setting`);
+        const all = [...settingNames, ...known, ...values.keys()];
+        problems.push(`${where}: no such setting${suggestion(name, all, "--")}`);
         afterProblem = true;
         continue;
       } else if (isSettingName(name) && settings[name].takes === "switch") {

@@ -72,6 +72,7 @@ export function doubts(config: Config, raw: RawSettings): string[] {
         `${postfixWaitsSeconds}s for an answer, unless smtpd_policy_service_timeout says otherwise`,
     );
   }
+  if (config.dryRun) warnings.push(`${set("dry-run")}: all mail passes, whatever the log says`);
   const servers = config.store.kind === "memcached" ? config.store.servers.length : undefined;
   if (raw.has("store-copies") && servers === undefined) {
     warnings.push(`${set("store-copies")} counts only with a store of several Memcached servers`);

@@ -13,6 +13,8 @@ export interface RefusedRecipient {
   readonly sender: string;
   readonly recipient: string;
   readonly helo: string | undefined;
+  /** What Postfix has answered: `450 4.2.0 <RECIPIENT>: …`. */
+  readonly reply: string;
 }
 
 const head =
@@ -23,7 +25,7 @@ const fromMark = "; from=<", toMark = "> to=<", protoMark = "> proto=";
 
 /** Undefined for any other line. Never throws, and reads a line once, whatever strangers have put into it. */
 export function readPostfixLine(line: string): RefusedRecipient | undefined {
-  const [, clientName, clientAddress] = head.exec(line) ?? [];
+  const [start = "", clientName, clientAddress] = head.exec(line) ?? [];
   const from = line.lastIndexOf(fromMark), to = line.indexOf(toMark, from);
   const proto = line.lastIndexOf(protoMark);
   if (clientName === undefined || clientAddress === undefined) return undefined;
@@ -36,6 +38,7 @@ export function readPostfixLine(line: string): RefusedRecipient | undefined {
     sender: unquoted(line.slice(from + fromMark.length, to)),
     recipient: unquoted(line.slice(to + toMark.length, proto)),
     helo: end[1],
+    reply: line.slice(line.indexOf(start) + start.length, from),
   };
 }
 

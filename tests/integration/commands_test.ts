@@ -124,6 +124,49 @@ test("what a command wants, it says", async (t) => {
   assert.equal(fs.existsSync(`${folder}/none.db`), false);
 });
 
+test("what somebody in a hurry gives it, it says what is wrong with", async (t) => {
+  const folder = tempDir(t), db = shell(t, { GREYLIST_STORE: `sqlite:${folder}/state.db` });
+  const noDelay = shell(t, {
+    GREYLIST_STORE: `sqlite:${folder}/state.db`,
+    GREYLIST_DRY_RUN: "yes",
+  });
+  fs.writeFileSync(`${folder}/state.db`, "");
+  const decision = (n: number) =>
+    `action=greylist, reason=new, client_name=unknown, client_address=203.0.113.${n}, sender=a@b, recipient=c@d`;
+  fs.writeFileSync(`${folder}/log`, [1, 2, 2, 3].map((n) => `${decision(n)}\n`).join(""));
+  const postfix =
+    "mail postfix/smtpd[1]: NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 451 4.3.5 <c@d>: " +
+    "Recipient address rejected: Server configuration problem; from=<a@b> to=<c@d> proto=ESMTP helo=<x>";
+  const [several, cut, alone, refused, dry, narrow, narrower, mistyped] = await Promise.all([
+    db(`greylist allow <${folder}/log`),
+    db(`greylist explain --log-line '${decision(9).slice(0, 78)}'`),
+    db("greylist explain --sender a@b --recipient c@d </dev/null"),
+    db(`greylist explain --log-line '${postfix}'`),
+    noDelay(`greylist explain ${whole}`),
+    db("greylist forget --client 203.0.113.9 --client-name unknown"),
+    db("greylist forget --client 203.0.113.9 --client-name unknown --sender a@b"),
+    db("greylist explian"),
+  ]);
+  assert.match(
+    several.stderr,
+    /the last line counts, of 203\.0\.113\.3; the lines name 2 other clients/,
+  );
+  assert.match(several.stdout, /^allowed .*203\.0\.113\.3/);
+  assert.match(cut.stderr, /no whole address of a client, as if it were cut off/);
+  assert.match(alone.stderr, /want --client, or a whole line .*grep kim@/);
+  assert.match(refused.stdout, /^note +the line is Postfix's own refusal: it had no answer/m);
+  assert.match(dry.stdout, /but passes, because of dry-run/);
+  assert.match(
+    narrow.stdout,
+    /^there was nothing to forget of the client .*--sender and --recipient/,
+  );
+  assert.match(narrower.stdout, /^there was nothing to forget of this sender .*--recipient/);
+  assert.match(mistyped.stderr, /no such command; did you mean explain\?/);
+  const statuses = [several, cut, alone, refused, dry, narrow, narrower, mistyped]
+    .map(({ status }) => status);
+  assert.deepEqual(statuses, [0, 64, 64, 75, 0, 0, 0, 78]);
+});
+
 test("a client's name is looked up as Postfix does, and what DNS was asked is told", async (t) => {
   const { server } = await startDnsServer(t, [
     ["9.113.0.203.in-addr.arpa", "PTR", "mx.firma.example"],

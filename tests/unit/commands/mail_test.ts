@@ -38,6 +38,7 @@ test("Postfix's own line names it, too, with its HELO", () => {
     sender: "a@example.org",
     recipient: "robin@example.com",
     helo: "mx.example.org",
+    reply: "450 4.2.0 <robin@example.com>: Recipient address rejected: Greylisted",
   });
   assert.equal(partsOf(refused("", "robin@example.com"))?.sender, "");
 });

@@ -125,7 +125,18 @@ test("commands, --help and --version are told apart from settings", () => {
   assert.equal(command("--delay", "nonsense", "--help"), "help");
   assert.equal(command("-h"), "help");
   assert.equal(command("--version"), "version");
-  assert.deepEqual(problems(["chek-config"]), ["chek-config: no such command"]);
+  assert.deepEqual(problems(["frobnicate"]), ["frobnicate: no such command"]);
+  for (
+    const [typed, meant] of [
+      ["chek-config", "check-config"],
+      ["explian", "explain"],
+      ["--log-lin=x", "--log-line"],
+      ["--retry_window=1d", "--retry-window"],
+    ] as const
+  ) {
+    const [problem = ""] = problems([typed]);
+    assert.ok(problem.endsWith(`; did you mean ${meant}?`), problem);
+  }
 });
 
 test("an option of a command has a value, and belongs to no other command", () => {
@@ -197,7 +208,7 @@ const wording = new RegExp(
     "Cannot parse [a-z0-9-]+: want .+, got .+",
     "want [A-Z]+ behind it",
     'want name = value, got ".*"',
-    'no such setting(?:: ".+")?',
+    'no such setting(?:: ".+")?(?:; did you mean [a-z-]+\\?)?',
     "[a-z0-9-]+ was set already at FILE:\\d+",
     "[a-z-]+ .*(?:does not go with|needs|is not shorter than) .+",
   ].join("|") + ")$",
