@@ -20,6 +20,9 @@ export const NOBODY = 65534;
 const root = fileURLToPath(new URL("../../", import.meta.url));
 let staged: string | undefined;
 
+/** Not what other processes of Deno, which start meanwhile, make in node_modules/.deno and take away. */
+const filter = (from: string) => !path.basename(from).startsWith(".deno.lock");
+
 /** The path of the executable. Made once for a test file, and taken away when its tests are over. */
 export function programUnderTest(): string {
   // Not process.on("exit"), which `deno test` does not tell; nor a hook of node:test, which belongs to
@@ -40,7 +43,7 @@ function stage(dir: string): string {
   } else {
     for (const name of ["main.ts", "lib", "deno.json", "node_modules"]) {
       const to = path.join(dir, name);
-      fs.cpSync(path.join(root, name), to, { recursive: true, verbatimSymlinks: true });
+      fs.cpSync(path.join(root, name), to, { recursive: true, verbatimSymlinks: true, filter });
     }
     fs.copyFileSync(process.execPath, path.join(dir, "runtime"));
     fs.chmodSync(path.join(dir, "runtime"), 0o755);
