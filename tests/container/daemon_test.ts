@@ -181,7 +181,7 @@ async function besideAnotherPostfix(t: Cleanup) {
       const sender = `somebody@${randomBytes(8).toString("hex")}.test`;
       const mail = ["--client", "192.0.2.1", "--sender", sender, "--recipient", `b@${domain}`];
       return run([...greylist, "query", ...mail]).stdout.startsWith("DEFER");
-    }, 30_000);
+    }, 15_000);
   await storeUp();
   return { port, command, exec, idOf, storeUp };
 }
@@ -224,8 +224,17 @@ test("greylist beside a Postfix in another container", async (t) => {
   });
 
   await t.test("remembers over a restart of memcached", async () => {
-    command("restart", "memcached");
-    await storeUp();
+    // It may come back at another address, of which podman's name server (aardvark-dns 1.4) does not always hear: greylist
+    // then gets no answer for as long as one waits. Each restart tells it anew.
+    for (let restarts = 1;; restarts++) {
+      command("restart", "memcached");
+      try {
+        await storeUp();
+        break;
+      } catch (error) {
+        if (restarts === 4) throw error;
+      }
+    }
     assert.match((await send(1)).message ?? "", /^250 /);
     const decisions = () => log().match(/reason=(?=.*client_address=198\.51\.1\.7)[^,]*/g) ?? [];
     await waitFor("the decision in the log", () => decisions().length === 3);
