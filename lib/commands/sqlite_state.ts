@@ -26,7 +26,7 @@ export async function withSqliteFile(
   const { setup } = loaded, { store } = setup.config, why = whyNoState(setup.config);
   if (why !== undefined) return await refuse([why]);
   if (store.kind !== "sqlite") {
-    return await refuse([`store: Memcached does not list its entries; ${instead}`]);
+    return await refuse([`store: ${store.kind} does not list its entries; ${instead}`]);
   }
   if (!fs.existsSync(store.path)) {
     tell([`sqlite:${store.path}: there is no such file`]);

@@ -1,7 +1,8 @@
 /**
  * What greylist asks of whatever keeps its state, and what every adapter in this folder promises.
  *
- * The contract, checked for every adapter against its real backend by `tests/support/store_contract.ts`:
+ * The contract. What of it needs no fault is checked for every adapter, against its real backend, by
+ * `tests/support/store_contract.ts`; what a server does that hangs, goes or comes back, by tests of the adapter's own:
  *
  * - Keys are 1 to 250 printable ASCII characters without a space (they are hashes behind a prefix).
  * - Values are byte strings: every character is one byte, U+0000 to U+00FF, and comes back as it went in.

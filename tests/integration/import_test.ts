@@ -202,7 +202,7 @@ test("where only the daemon has the state, or nobody can list it, the commands s
   }
   const remote = run(["export", "--store", "memcached:127.0.0.1:1"]);
   assert.deepEqual([remote.status, remote.out], [78, ""]);
-  assert.match(remote.told, /Memcached does not list its entries; want sqlite/);
+  assert.match(remote.told, /store: memcached does not list its entries; want sqlite/);
   assert.equal(run(["export"]).status, 66, "no file is made by an export");
 });
 
