@@ -142,11 +142,15 @@ test("any name and address is classified, and only an address that is none gives
     fc.string({ unit: fc.constantFrom(..."ab19-.."), maxLength: 40 }),
   );
   const address = fc.oneof(fc.ipV4(), fc.ipV6());
-  fc.assert(fc.property(name, address, (name, address) => {
-    const client = identify(name, address);
-    assert.equal(client.kind === "address", client.identity === client.addressIdentity);
-    if (client.kind !== "address") assert.match(client.identity, /^[nmg]:[^\s]+$/);
-  }));
+  fc.assert(
+    fc.property(name, address, (name, address) => {
+      const client = identify(name, address);
+      assert.equal(client.kind === "address", client.identity === client.addressIdentity);
+      // Bytes, not letters: A0 is one of a name in UTF-8, and no blank.
+      if (client.kind !== "address") assert.match(client.identity, /^[nmg]:[!-\xff]+$/);
+    }),
+    { examples: [["A.\xa0", "2001:db8::1"]] },
+  );
   for (const address of ["", "unknown", "192.0.2.256", "fe80::1%eth0", "[2001:db8::1]"]) {
     assert.equal(identifyClient("mail.firma.example", address), undefined, address);
   }
