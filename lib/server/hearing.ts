@@ -2,6 +2,8 @@
  * Whether listeners still hear those that connect. In Deno 2.9 one that has once found no descriptor for a
  * connection never accepts another, and says nothing: smtpd connects, and waits in vain.
  *
+ * - So each is woken at each look, and whoever waited is accepted. That is not possible for a unix socket, and nothing
+ *   that the runtime promises; the rest is for these.
  * - A listener that has accepted nothing for a while is probed by a connection of our own. It asks nothing, and
  *   is let in beyond max-connections, so that no client has to go for it.
  * - A probe that could connect and is not accepted means that the listener is deaf. One that still connects
@@ -98,6 +100,7 @@ export class Watch {
       this.#endProbe(listener);
       return;
     }
+    listener.wake();
     const next = hearing.look(listener.accepted, this.#probes.get(listener)?.state);
     if (next === "wait") return;
     this.#endProbe(listener);

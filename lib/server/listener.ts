@@ -9,9 +9,16 @@
  */
 import * as fs from "node:fs";
 import * as net from "node:net";
+import process from "node:process";
 import { type Endpoint, formatEndpoint, wildcard } from "../endpoint.ts";
 import { messageOf } from "../error.ts";
 import { Probe } from "./probe.ts";
+
+/**
+ * Whether node:net accepts in script, one by one, as Deno did up to 2.7. Those that came later accept in Rust all that
+ * wait, and ask us then.
+ */
+export const acceptsInScript = /^2\.[0-7]\./.test(process.versions["deno"] ?? "");
 
 export interface ListenerOptions {
   /** How many connections may wait to be accepted. */
@@ -92,6 +99,17 @@ export class Listener {
     // Deno 2.6 removes a unix socket's file some milliseconds after it was closed, whosever it is by then.
     await new Promise((resolve) => setTimeout(resolve, 100));
     await this.#listen();
+  }
+
+  /**
+   * Has the runtime look whether somebody waits to be accepted. In Deno 2.9 (libs/core/uv_compat/tcp.rs) an accept(2)
+   * that fails leaves nobody whom the next connection would wake. listen(2) anew on the same socket does, and takes
+   * nobody's place in the queue; node:net has no other name for that. Unix sockets refuse it: for them it does nothing.
+   */
+  wake(): void {
+    if (acceptsInScript || this.endpoint.kind === "unix") return;
+    const { _handle } = this.#server as { _handle?: { listen?(backlog: number): number } };
+    _handle?.listen?.(this.#options.backlog);
   }
 
   async #listen(): Promise<void> {

@@ -1,10 +1,11 @@
 /**
  * How many connections there is room for: each takes a descriptor, and so does each that the runtime accepts
- * before it asks us. Deno 2.9 accepts all that wait at once, and when it runs out of descriptors over it, it
- * never accepts again (listener.ts): so the queue of those that wait has its own share of them.
+ * before it asks us. Deno 2.9 accepts all that wait at once, also those that come while it does (in a burst more
+ * than a hundred, with a queue of 24), and when it runs out of descriptors over it, it accepts nobody until it is woken
+ * (listener.ts): so the queue of those that wait has its own share of them.
  */
 import * as fs from "node:fs";
-import process from "node:process";
+import { acceptsInScript } from "./listener.ts";
 
 export interface Room {
   /** Connections at a time. */
@@ -40,7 +41,7 @@ export function divide(descriptors: number, wanted: number): Room {
 export function backlogOf(queue: number, listeners: number): number {
   // These take the number for the most connections that there will ever be, and stop accepting there; their
   // queue is 511 long whatever it is, and they survive running out of descriptors.
-  if (/^2\.[0-7]\./.test(process.versions["deno"] ?? "")) return 2 ** 29;
+  if (acceptsInScript) return 2 ** 29;
   return Math.max(1, Math.floor(queue / listeners));
 }
 

@@ -262,6 +262,23 @@ test("a listener that has run out of descriptors accepts again, once there are s
   assert.equal(await daemon.stop(), 0);
 });
 
+test("who connects while there are no descriptors is answered once there are", async (t) => {
+  const daemon = await startDaemon(t, ["--listen", "inet:127.0.0.1:0"]);
+  const limit = (files: string) => {
+    const args = ["--pid", String(daemon.pid), `--nofile=${files}`];
+    assert.equal(spawnSync("prlimit", args).status, 0);
+  };
+  limit("8:4096");
+  const clients = await Promise.all(numbers(10).map(() => connect(t, daemon.endpoints[0])));
+  const replies = Promise.all(
+    clients.map((client) => client.ask(request({ protocol_state: "DATA" }), 5000)),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  limit("4096:4096");
+  assert.deepEqual(new Set(await replies), new Set([dunno]));
+  assert.doesNotMatch(daemon.stderr(), /listening anew/);
+});
+
 test("looking whether it still accepts costs no client its connection, and no line", async (t) => {
   const file = path.join(tempDir(t), "socket");
   const daemon = await startDaemon(t, [
