@@ -1,7 +1,8 @@
 /**
  * What waits to be logged: logging never holds up an answer, whatever its destination does.
  *
- * - What waits is written in one go, so that a busy log costs a write for many lines.
+ * - What waits is written in one go, and what comes while and shortly after it is written waits for the next one, so
+ *   that a busy log costs a write for many lines, and the first line of a quiet one does not wait.
  * - It is bounded in lines and in characters. What comes beyond that is lost, and so is what a destination refuses.
  *   Losses are counted, and told in the log itself once it takes lines again, once a second at most.
  * - A destination that is stuck is left alone for a while, which doubles as long as that lasts.
@@ -35,6 +36,9 @@ export interface QueueOptions {
 
 /** How much may wait. So many lines are seconds of a flood, and an hour of a busy server. */
 const maxLines = 40_000, maxCharacters = 8 * 1024 ** 2;
+
+/** How long, in milliseconds, lines are gathered after a write. */
+const gathering = 5;
 
 /** How long, in milliseconds, a destination that takes nothing is left alone: at first, and at most. */
 const firstPause = 100, longestPause = 2000;
@@ -120,17 +124,22 @@ export class LineQueue {
         this.#lose(taken, messageOf(error));
       }
       for (const frame of this.#waiting.splice(0, taken)) this.#characters -= frame.length;
-      if (taken > 0) this.#pause = firstPause;
-      else await this.#rest();
+      if (taken === 0) {
+        const pause = this.#pause;
+        this.#pause = Math.min(pause * 2, longestPause);
+        await this.#rest(pause);
+        continue;
+      }
+      this.#pause = firstPause;
+      if (taken === batch.length && !this.#hurried) await this.#rest(gathering);
     }
     this.#working = false;
   }
 
-  async #rest(): Promise<void> {
-    const pause = this.#pause;
-    this.#pause = Math.min(pause * 2, longestPause);
+  /** Settles after `milliseconds`, or when somebody is in a hurry. */
+  async #rest(milliseconds: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, pause);
+      const timer = setTimeout(resolve, milliseconds);
       this.#wake = () => (clearTimeout(timer), resolve());
     });
     this.#wake = () => {};

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import { test } from "node:test";
+import { setImmediate } from "node:timers";
 import { LineQueue } from "../../../lib/log/queue.ts";
 import { keptLog } from "../../support/log.ts";
 import { waitFor } from "../../support/process.ts";
@@ -34,6 +35,25 @@ test("what waits is written in one go, in order", async () => {
   await queue.flush(5000);
   assert.deepEqual(kept.lines, Array.from({ length: 1000 }, (_, n) => String(n)));
   assert.ok(kept.writes.length <= 2, `${kept.writes.length} writes`);
+});
+
+test("the first line is written at once, and those that come right behind it in one go", async () => {
+  const { kept, queue, push } = open();
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  push("first");
+  await turn();
+  assert.equal(kept.writes.length, 1);
+  const began = performance.now();
+  for (let n = 0; n < 20; n++) {
+    push(String(n));
+    await turn();
+  }
+  await waitFor("all lines", () => kept.lines.length === 21);
+  const most = 2 + (performance.now() - began) / 5;
+  assert.ok(kept.writes.length <= most, `${kept.writes.length} writes`);
+  push("last");
+  await queue.flush(5000);
+  assert.equal(kept.lines.at(-1), "last");
 });
 
 test("lines that are refused are counted, and told when one was taken", async () => {
