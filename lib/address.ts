@@ -1,17 +1,22 @@
 /** IP addresses as Postfix writes them. Pure. */
 import ipaddr from "ipaddr.js";
-import { remembering } from "./recent.ts";
+import { again } from "./recent.ts";
 
 /** An address as ipaddr.js has it; an IPv4-mapped one is IPv4. Undefined for anything else. */
 export function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   const groups = groupsOf(text);
   if (groups === undefined) return undefined;
   if (groups.length === 8) return new ipaddr.IPv6([...groups]);
-  return new ipaddr.IPv4(groups.flatMap((group) => [group >> 8, group & 0xff]));
+  return new ipaddr.IPv4(octetsOf(groups));
 }
 
 /** The groups of 16 bits of an address, two or eight. */
 export type Groups = readonly number[];
+
+/** The four octets of an IPv4 address. */
+export function octetsOf([upper = 0, lower = 0]: Groups): number[] {
+  return [upper >> 8, upper & 0xff, lower >> 8, lower & 0xff];
+}
 
 const octets = /^([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})$/;
 const leadingZero = /(?:^|[.:])0[0-9]+(?:\.|$)/;
@@ -20,7 +25,7 @@ const leadingZero = /(?:^|[.:])0[0-9]+(?:\.|$)/;
  * The groups of an address as Postfix writes it, or undefined for anything else: `unknown`, a zone, brackets, and
  * `010.0.0.1`, which is another address to everybody who reads it.
  */
-export const groupsOf = remembering((text): Groups | undefined =>
+export const groupsOf = again((text): Groups | undefined =>
   text.includes(".") && leadingZero.test(text) ? undefined : listedGroupsOf(text)
 );
 

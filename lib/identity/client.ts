@@ -8,7 +8,7 @@
  * An identity is a text that begins with its kind, so that no two kinds fall together: `a:` an address, `n:` a
  * name, `m:` the mailers of a domain, `g:` a group of numbered hosts.
  */
-import { groupsOf } from "../address.ts";
+import { groupsOf, octetsOf } from "../address.ts";
 import { hostName } from "./host_name.ts";
 import { isInMailNetwork, judgeName, type NameVerdict } from "./name.ts";
 
@@ -112,8 +112,7 @@ function partsOf(address: string): readonly number[] | undefined {
   const groups = groupsOf(address);
   if (groups === undefined) return undefined;
   const ipv4 = ipv4Inside(groups);
-  if (ipv4 === undefined) return groups;
-  return ipv4.flatMap((group) => [group >> 8, group & 0xff]);
+  return ipv4 === undefined ? groups : octetsOf(ipv4);
 }
 
 function ipv4Inside(groups: readonly number[]): readonly number[] | undefined {

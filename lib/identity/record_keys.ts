@@ -46,12 +46,12 @@ const hashLength = 22;
 
 /** Gives the keys of requests' records. */
 export interface RecordKeyMaker {
-  /** The hash of an identity: a text with a word in front that says what kind it is. Remembers none. */
+  /** The hash of an identity: a text with a word in front that says what kind it is. */
   hashOfIdentity(identity: string): string;
   keysOf(parties: Parties): RecordKeys;
 }
 
-/** Gives what hashes parts of one kind, byte strings, and remembers what it has hashed. */
+/** Gives what hashes parts of one kind, byte strings. */
 export type PartHashOf = (kind: string) => (text: string) => string;
 
 /**
@@ -60,11 +60,6 @@ export type PartHashOf = (kind: string) => (text: string) => string;
  * @param secret with it hashes are HMAC-SHA-256, without it SHA-256
  */
 export function partHashWith(secret?: Uint8Array): PartHashOf {
-  const hashOf = freshPartHashWith(secret);
-  return (kind) => remembering(hashOf(kind));
-}
-
-function freshPartHashWith(secret?: Uint8Array): PartHashOf {
   const hash = hashWith(secret);
   return (kind) => (text) => hash(`${kind}\n${text}`).slice(0, hashLength);
 }
@@ -75,9 +70,10 @@ function freshPartHashWith(secret?: Uint8Array): PartHashOf {
  */
 export function recordKeysWith(prefix: string, secret?: Uint8Array): RecordKeyMaker {
   const hashOf = partHashWith(secret);
-  const ofPlace = hashOf("place"), ofSender = hashOf("sender"), ofRecipient = hashOf("recipient");
+  const ofPlace = remembering(hashOf("place")), ofRecipient = remembering(hashOf("recipient"));
+  const ofSender = hashOf("sender");
   return {
-    hashOfIdentity: freshPartHashWith(secret)("identity"),
+    hashOfIdentity: hashOf("identity"),
     keysOf({ identities, address, sender, recipient, place, scope }) {
       const placed = `${prefix}{${ofPlace(place)}}`;
       const from = ofSender(sender), to = ofRecipient(recipient);

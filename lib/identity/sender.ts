@@ -13,7 +13,6 @@
  *
  * What is taken out leaves TOKEN. Two senders of letters only, without a tag, stay two.
  */
-import { remembering } from "../recent.ts";
 import { canonicalDomain, isDomain } from "./domain.ts";
 import { hostName } from "./host_name.ts";
 import { registrableDomain } from "./public_suffix.ts";
@@ -37,14 +36,9 @@ const WITHIN = "[0-9a-z\\x80-\\xff\\0]";
 export function normalizeSenderFully(sender: string, context: SenderContext): string {
   const { local, domain } = splitAddress(lowerCase(sender));
   const patterns = recipientPatterns(context.recipient, local, context.delimiters);
-  const host = hostName(context.clientName);
-  const isOfHost = host !== undefined && domain.endsWith(host);
-  return (patterns.length === 0 ? stableLocal(local) : normalizeLocal(local, patterns, MOST_TAGS)) +
-    (isOfHost ? normalizeDomain(domain, host) : stableDomain(domain));
+  return normalizeLocal(local, patterns, MOST_TAGS) +
+    normalizeDomain(domain, hostName(context.clientName));
 }
-
-/** A local part that has no recipient in it. */
-const stableLocal = remembering((local) => normalizeLocal(local, [], MOST_TAGS));
 
 /**
  * The address inside the tags of BATV and SRS, in lower case; of SRS it is the one that the mail was forwarded for.
@@ -63,7 +57,8 @@ export function untaggedSender(sender: string): string | undefined {
 
 /** The registrable domain of a sender; undefined for the null sender, no domain, an address literal. */
 export function senderDomain(sender: string): string | undefined {
-  return registrable(splitAddress(sender).domain) ?? undefined;
+  const name = hostName(splitAddress(sender).domain.slice(1));
+  return name === undefined ? undefined : registrableDomain(name);
 }
 
 /**
@@ -74,11 +69,6 @@ export function spfDomain(sender: string, helo: string): string | undefined {
   const domain = canonicalDomain(sender === "" ? helo : splitAddress(sender).domain.slice(1));
   return isDomain(domain) && domain.includes(".") ? domain : undefined;
 }
-
-const registrable = remembering((domain): string | null => {
-  const name = hostName(domain.slice(1));
-  return name === undefined ? null : registrableDomain(name) ?? null;
-});
 
 function normalizeLocal(local: string, recipients: readonly RegExp[], tagsLeft: number): string {
   const untagged = withoutTag(local);
@@ -115,16 +105,13 @@ function escaped(text: string): string {
   );
 }
 
-/** A domain of a sender that is not seen with the host of that name. */
-const stableDomain = remembering((domain) => normalizeDomain(domain));
-
 /** @param domain with the `@` before it, or empty */
-function normalizeDomain(domain: string, clientName?: string): string {
+function normalizeDomain(domain: string, host?: string): string {
   const name = domain.slice(1);
   const registrable = hostName(name) === name ? registrableDomain(name) : undefined;
   if (registrable === undefined || registrable === name) return domain;
   const left = name.slice(0, -registrable.length - 1).split(".");
-  const changes = (label: string) => name === clientName || /[0-9]/.test(label);
+  const changes = (label: string) => name === host || /[0-9]/.test(label);
   const labels = left.map((label) => changes(label) ? TOKEN : label);
   const joined = labels.filter((label, i) => label !== TOKEN || labels[i - 1] !== TOKEN);
   return `@${[...joined, registrable].join(".")}`;

@@ -11,8 +11,7 @@
  * - ASCII letters in lower case; other bytes as they are. The domain is what follows the last `@`.
  */
 import ipaddr from "ipaddr.js";
-import { parseAddress } from "../address.ts";
-import { remembering } from "../recent.ts";
+import { groupsOf, octetsOf } from "../address.ts";
 
 /** How many bits of an address identify a client. */
 export interface PrefixLengths {
@@ -22,25 +21,26 @@ export interface PrefixLengths {
 
 /** The client's network, such as `192.0.2.0/24` or `2001:db8::/64`; undefined for no address. */
 export function clientNetwork(address: string, prefixes: PrefixLengths): string | undefined {
-  const parsed = parseAddress(address);
-  if (parsed === undefined) return undefined;
-  const bits = parsed.kind() === "ipv4" ? prefixes.ipv4 : prefixes.ipv6;
-  const bytes = parsed.toByteArray().map((byte, i) =>
-    byte & (0xff << (8 - Math.min(8, Math.max(0, bits - i * 8))))
+  const groups = groupsOf(address);
+  if (groups === undefined) return undefined;
+  const bits = groups.length === 2 ? prefixes.ipv4 : prefixes.ipv6;
+  const kept = groups.map((group, i) =>
+    group & (0xffff << (16 - Math.min(16, Math.max(0, bits - i * 16))))
   );
-  return `${ipaddr.fromByteArray(bytes)}/${bits}`;
+  const network = kept.length === 2 ? octetsOf(kept).join(".") : new ipaddr.IPv6(kept).toString();
+  return `${network}/${bits}`;
 }
 
 // Stands for a number. No sender contains it, so that `bounce-#` and `bounce-1` stay apart.
 const number = "\0";
 
 /** The sender as it identifies a mail over several attempts. The null sender stays empty. */
-export const normalizeSender = remembering((sender) => {
+export function normalizeSender(sender: string): string {
   const { local, domain } = splitAddress(sender);
   // All tags end in "=".
   const untagged = local.includes("=") ? withoutSrs(withoutBatv(local)) : local;
   return lowerCase(withoutExtension(untagged).replace(/\b\d+\b/g, number) + domain);
-});
+}
 
 /** The recipient as it identifies a mailbox. */
 export function normalizeRecipient(recipient: string): string {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { remembering } from "../../lib/recent.ts";
+import { again, remembering } from "../../lib/recent.ts";
 
 test("what was asked for twice a moment ago is not looked for again", () => {
   const asked: string[] = [];
@@ -43,4 +43,11 @@ test("what is not found is looked for again", () => {
   const nothing = remembering(() => (asked++, undefined));
   for (let n = 0; n < 3; n++) assert.equal(nothing("a"), undefined);
   assert.equal(asked, 3);
+});
+
+test("what was asked for last is not looked for again, found or not", () => {
+  const asked: string[] = [];
+  const found = again((text) => (asked.push(text), text === "a" ? 1 : undefined));
+  assert.deepEqual(["a", "a", "b", "b", "a"].map(found), [1, 1, undefined, undefined, 1]);
+  assert.deepEqual(asked, ["a", "b", "a"]);
 });
