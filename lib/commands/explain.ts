@@ -2,8 +2,8 @@
  * `greylist explain`: what would be answered to a mail now, by which rule, and when that changes. It decides as the
  * server does, by the same code, and changes nothing.
  *
- * Exit status: 0, the mail passes; 75, it waits; 64, it is not said which mail; 66, 69, the state is not there, or
- * out of reach; 78.
+ * Exit status: 0, the mail passes; 75, it waits; 64, it is not said which mail; 66, the state is not there; 69, it is out
+ * of reach, and what is explained is what a server answers then; 78.
  */
 import {
   concluded,
@@ -12,18 +12,22 @@ import {
   outOfReach,
   recordsWeighed,
   settled,
+  unanswered,
 } from "../greylist/explanation.ts";
-import { createWeighing, findingOf } from "../greylist/judge.ts";
+import { createWeighing, findingOf, partiesOf } from "../greylist/judge.ts";
 import { listed } from "../greylist/listed.ts";
+import { findingOfFailure } from "../greylist/policy.ts";
 import { createRecall } from "../greylist/recall.ts";
+import type { Subject } from "../identity/subject.ts";
 import { placeOf } from "../lists/lines.ts";
 import { escapeForLog, escapeText } from "../log/escape.ts";
 import { reasonInWords } from "../log/reasons.ts";
 import { readOnly } from "../stores/read_only.ts";
+import { StoreError } from "../stores/store.ts";
 import { type Asking, withAsking } from "./asking.ts";
 import type { Given } from "./command.ts";
 import { refuse } from "./refuse.ts";
-import { exitDeferred, exitUsage } from "./statuses.ts";
+import { exitDeferred, exitUnavailable, exitUsage } from "./statuses.ts";
 import { print, tell } from "./terminal.ts";
 
 export async function explain(given: Given): Promise<number> {
@@ -38,8 +42,9 @@ export async function explain(given: Given): Promise<number> {
     const explained = await explanationOf(asking);
     if (line.switches.has("json")) print(JSON.stringify(inJson(asking, explained)));
     else for (const text of inWords(asking, explained)) print(text);
-    const passes = explained.conclusion.verdict === "pass" || asking.options.dryRun;
-    return passes ? 0 : exitDeferred;
+    const { verdict, problem } = explained.conclusion;
+    if (problem !== undefined) return exitUnavailable;
+    return verdict === "pass" || asking.options.dryRun ? 0 : exitDeferred;
   });
 }
 
@@ -79,46 +84,63 @@ async function explanationOf(asking: Asking): Promise<Explained> {
   };
   const recall = createRecall(readOnly(asking.store), told);
   const weigh = createWeighing(options, { dns: asking.dns, log: told }, recall);
-  const weighed = await weigh(request, now);
-  if (weighed === undefined) {
-    return { conclusion: settled(findingOf(weighed)), identity: undefined, records: [], notes };
+  const weighed = await weigh(request, now).catch((error) => {
+    if (error instanceof StoreError) return error;
+    throw error;
+  });
+  const subject = options.subjectOf(partiesOf(request));
+  if (weighed === undefined || subject === undefined) {
+    return { conclusion: settled(findingOf(undefined)), identity: undefined, records: [], notes };
   }
-  const { subject } = weighed, { client, keys } = subject;
-  const { identities, sender, recipient } = subject.words();
+  const identity = identityOf(subject);
+  notes.push(...notesOn(asking, subject));
+  if (weighed instanceof StoreError) {
+    notes.push(`the store is out of reach: ${weighed.message}`);
+    const conclusion = unanswered(findingOfFailure(options, weighed.message, identity.id));
+    return { conclusion, identity, records: [], notes };
+  }
   for (const what of outOfReach(weighed.wanted, weighed.read.entries)) {
     notes.push(`the record of the ${what} is out of reach, and does not count`);
-  }
-  const never = lists.neverAutoWhitelisted.match({
-    name: asking.clientName,
-    address: asking.mail.client,
-  });
-  if (never !== undefined) notes.push(`the client earns nothing: ${placeOf(never)}`);
-  if (client.isPrivate) notes.push("the client earns nothing: its address is a private one");
-  if (asking.mail.helo === undefined && options.inquiry.onlySuspicious) {
-    notes.push("what its HELO says is left out: --helo tells it");
-  }
-  if (asking.mail.id !== undefined && asking.mail.id !== keys.id) {
-    notes.push(
-      `the log has another id, ${
-        escapeForLog(asking.mail.id)
-      }: other settings, or another name of the client`,
-    );
   }
   if (asking.dns === undefined) {
     notes.push("DNS is not asked about mail: the settings name nothing to ask");
   } else if (weighed.decision.verdict === "pass") notes.push("DNS is not asked about who passes");
   return {
     conclusion: concluded(weighed, now, rules),
-    identity: {
-      identities,
-      why: `step ${client.step}: ${client.reason}`,
-      sender,
-      recipient,
-      id: keys.id,
-    },
+    identity,
     records: recordsWeighed(weighed, now, rules),
     notes,
   };
+}
+
+function identityOf(subject: Subject): Identity {
+  const { identities, sender, recipient } = subject.words(), { client, keys } = subject;
+  return {
+    identities,
+    why: `step ${client.step}: ${client.reason}`,
+    sender,
+    recipient,
+    id: keys.id,
+  };
+}
+
+/** What is to be known beside of how a mail is taken. */
+function notesOn({ mail, clientName, options }: Asking, { client, keys }: Subject): string[] {
+  const notes: string[] = [];
+  const never = options.lists.neverAutoWhitelisted.match({
+    name: clientName,
+    address: mail.client,
+  });
+  if (never !== undefined) notes.push(`the client earns nothing: ${placeOf(never)}`);
+  if (client.isPrivate) notes.push("the client earns nothing: its address is a private one");
+  if (mail.helo === undefined && options.inquiry.onlySuspicious) {
+    notes.push("what its HELO says is left out: --helo tells it");
+  }
+  if (mail.id !== undefined && mail.id !== keys.id) {
+    const id = escapeForLog(mail.id);
+    notes.push(`the log has another id, ${id}: other settings, or another name of the client`);
+  }
+  return notes;
 }
 
 /** `\0` stands for what changes from mail to mail. */
@@ -163,7 +185,7 @@ function inWords(asking: Asking, { conclusion, identity, records, notes }: Expla
       escapeText(`${result} (${why})${vouches === undefined ? "" : `, ${vouches} vouches`}`),
     );
   }
-  for (const note of notes) add("note", note);
+  for (const note of notes) add("note", escapeText(note));
   const { verdict, reason, entry, suspicion, changes } = conclusion;
   const because = [reasonInWords(reason), entry, suspicion]
     .filter((text) => text !== undefined).map(escapeText);

@@ -118,6 +118,11 @@ export function settled(finding: Finding): Conclusion {
   return { ...finding, changes };
 }
 
+/** What comes of one that could not be weighed, as the store failed. */
+export function unanswered(finding: Finding): Conclusion {
+  return { ...finding, changes: "as soon as the store answers" };
+}
+
 /** What comes of one that was weighed. */
 export function concluded(weighed: Weighed, now: number, rules: Rules): Conclusion {
   const finding = findingOf(weighed), { decision, outcome, read: { known } } = weighed;

@@ -61,6 +61,21 @@ export interface Policy {
   answer(request: PolicyRequest): Promise<Action>;
 }
 
+/** What becomes of a request when the store has failed. */
+export function findingOfFailure(
+  { onStoreFailure, rules }: Pick<PolicyOptions, "onStoreFailure" | "rules">,
+  problem: string,
+  id: string | undefined,
+): Finding {
+  return {
+    verdict: onStoreFailure === "accept" ? "pass" : "defer",
+    reason: { kind: "store failure" },
+    missing: rules.delaySeconds,
+    problem,
+    ...(id === undefined ? {} : { id }),
+  };
+}
+
 const dunno: Action = { kind: "dunno" };
 
 export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy {
@@ -106,14 +121,11 @@ export function createPolicy(options: PolicyOptions, parts: PolicyParts): Policy
   }
 
   function failed(error: unknown, request: PolicyRequest): Finding {
-    if (!(error instanceof StoreError)) log.internalError(error);
-    const verdict = options.onStoreFailure === "accept" ? "pass" : "defer";
-    const reason = { kind: "store failure" } as const, problem = messageOf(error);
-    const finding = { verdict, reason, missing: rules.delaySeconds, problem } as const;
-    if (!(error instanceof StoreError)) return finding;
+    const isStores = error instanceof StoreError;
+    if (!isStores) log.internalError(error);
     // What the store had to be asked about: a report finds the mail again by it.
-    const id = options.subjectOf(partiesOf(request))?.keys.id;
-    return id === undefined ? finding : { ...finding, id };
+    const id = isStores ? options.subjectOf(partiesOf(request))?.keys.id : undefined;
+    return findingOfFailure(options, messageOf(error), id);
   }
 
   /** Logs a finding and turns it into what Postfix is told. */

@@ -290,3 +290,19 @@ test("both copies of an entry are told, what counts by nothing is refused, and w
   assert.match(late.stderr, /not all copies could be told/);
   assert.equal((await alone[0]?.(`greylist explain ${whole}`))?.status, 0);
 });
+
+test("explain says what is answered while the store is out of reach, and who the mail is from", async (t) => {
+  const store = `memcached:127.0.0.1:${await freePort()}`;
+  const run = shell(t, { GREYLIST_STORE: store });
+  const [accepting, deferring] = await Promise.all([
+    run(`greylist explain ${whole}`),
+    run(`GREYLIST_ON_STORE_FAILURE=defer greylist explain --json ${whole}`),
+  ]);
+  assert.deepEqual([accepting.status, deferring.status], [69, 69]);
+  assert.match(accepting.stdout, /^known as {3}m:firma\.example and a:203\.0\.113\.9/m);
+  assert.match(accepting.stdout, /^note .*out of reach: memcached:.*ECONNREFUSED/m);
+  assert.match(accepting.stdout, /^now {8}passes: store failure$/m);
+  const { action, reason, notes } = JSON.parse(deferring.stdout);
+  assert.deepEqual([action, reason], ["greylist", "store failure"]);
+  assert.match(notes.join(), /ECONNREFUSED/);
+});
