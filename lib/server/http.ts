@@ -13,6 +13,7 @@
 import * as net from "node:net";
 import type { Endpoint } from "../endpoint.ts";
 import type { Page, PageAt } from "../metrics/pages.ts";
+import { wake } from "./listener.ts";
 import { backlogOf } from "./room.ts";
 
 export interface HttpServer {
@@ -27,6 +28,9 @@ const longestQueue = 64;
 const connectionMilliseconds = 5000;
 /** What Prometheus and browsers send is a few hundred bytes. */
 const longestHead = 8192;
+
+/** A health check that is not heard would end a daemon that works. */
+const wakeMilliseconds = 1000;
 
 const reasons: Readonly<Record<number, string>> = {
   200: "OK",
@@ -97,15 +101,17 @@ export async function serveHttp(
     socket.destroy();
   }
 
-  const { host, port } = endpoint;
+  const { host, port } = endpoint, backlog = backlogOf(longestQueue, 1);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host, port, backlog: backlogOf(longestQueue, 1) }, resolve);
+    server.listen({ host, port, backlog }, resolve);
   });
   server.on("error", onError);
+  const waking = setInterval(() => wake(server, backlog), wakeMilliseconds);
   return {
     endpoint: { ...endpoint, port: (server.address() as net.AddressInfo).port },
     close() {
+      clearInterval(waking);
       server.close();
       for (const socket of open) end(socket);
     },

@@ -101,15 +101,11 @@ export class Listener {
     await this.#listen();
   }
 
-  /**
-   * Has the runtime look whether somebody waits to be accepted. In Deno 2.9 (libs/core/uv_compat/tcp.rs) an accept(2)
-   * that fails leaves nobody whom the next connection would wake. listen(2) anew on the same socket does, and takes
-   * nobody's place in the queue; node:net has no other name for that. Unix sockets refuse it: for them it does nothing.
-   */
+  /** Has whoever waits accepted, where that is possible (`wake`). */
   wake(): void {
-    if (acceptsInScript || this.endpoint.kind === "unix") return;
-    const { _handle } = this.#server as { _handle?: { listen?(backlog: number): number } };
-    _handle?.listen?.(this.#options.backlog);
+    if (this.endpoint.kind === "inet" && this.#server !== undefined) {
+      wake(this.#server, this.#options.backlog);
+    }
   }
 
   async #listen(): Promise<void> {
@@ -161,6 +157,19 @@ export class Listener {
     if (this.endpoint.kind === "unix") fs.rmSync(this.endpoint.path, { force: true });
     this.#server?.close();
   }
+}
+
+/**
+ * Has the runtime look whether somebody waits to be accepted on TCP. In Deno 2.9 (libs/core/uv_compat/tcp.rs) an accept(2)
+ * that fails leaves nobody whom the next connection would wake. listen(2) anew on the same socket does, and takes nobody's
+ * place in the queue; node:net has no other name for that. Unix sockets refuse it.
+ *
+ * @param backlog that it listens with
+ */
+export function wake(server: net.Server, backlog: number): void {
+  if (acceptsInScript) return;
+  const { _handle } = server as { _handle?: { listen?(backlog: number): number } };
+  _handle?.listen?.(backlog);
 }
 
 /** Removes the socket file that a server left behind. Rejects when a server still answers on it. */

@@ -263,7 +263,8 @@ test("a listener that has run out of descriptors accepts again, once there are s
 });
 
 test("who connects while there are no descriptors is answered once there are", async (t) => {
-  const daemon = await startDaemon(t, ["--listen", "inet:127.0.0.1:0"]);
+  const metrics = `inet:127.0.0.1:${await freePort()}`;
+  const daemon = await startDaemon(t, ["--listen", "inet:127.0.0.1:0", "--metrics", metrics]);
   const limit = (files: string) => {
     const args = ["--pid", String(daemon.pid), `--nofile=${files}`];
     assert.equal(spawnSync("prlimit", args).status, 0);
@@ -273,9 +274,14 @@ test("who connects while there are no descriptors is answered once there are", a
   const replies = Promise.all(
     clients.map((client) => client.ask(request({ protocol_state: "DATA" }), 5000)),
   );
+  const check = await connect(t, metrics);
+  check.socket.write("GET /healthz HTTP/1.1\r\n\r\n");
+  let health = "";
+  check.socket.on("data", (text) => health += text);
   await new Promise((resolve) => setTimeout(resolve, 300));
   limit("4096:4096");
   assert.deepEqual(new Set(await replies), new Set([dunno]));
+  await waitFor("its health", () => health.startsWith("HTTP/1.1 200 OK"), 5000);
   assert.doesNotMatch(daemon.stderr(), /listening anew/);
 });
 
