@@ -3,7 +3,7 @@
  * Pure, and bounded: half of what is kept goes at a time.
  *
  * - It costs about a microsecond where nothing is kept, so that it has to save some: what is hashed, and a client's name.
- * - Only what is asked for a second time is kept. Most strangers come once, and to keep each of them until two thousand
+ * - Only what is asked for a second time is kept. Most strangers come once, and to keep each of them until thousands of
  *   others have come is the worst that can be done to a garbage collector: with it a fresh mail took a fifth longer.
  *   What has been asked for is known by its hash, so that a text which shares another one's may be kept at once, or
  *   be found a third time; neither changes what is given.
@@ -11,14 +11,14 @@
  *   so that nothing else is kept (8,000 pieces of 64 KiB each: 500 MiB in an array, 7 as keys; Deno 2.6.8 and 2.9.6).
  */
 
-/** At most twice as many are kept of each kind: of a mail 3.5 KB in all, so 14 MiB. */
-const generation = 2048;
+/** At most twice as many are kept of each kind: 22 MiB in all, where names are long. */
+const generation = 8192;
 
 /** Longer texts are rare, and would make what is kept large. */
 const longestText = 128;
 
 /** How many hashes are known; a power of two. */
-const slots = 8192;
+const slots = 32768;
 
 /** Gives what `find` gives for a text, which has to be the same each time. What is undefined is not kept. */
 export function remembering<Found>(find: (text: string) => Found): (text: string) => Found {
