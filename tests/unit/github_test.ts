@@ -1,6 +1,6 @@
 /**
- * GitHub's workflows, which run nowhere else: that what they run is there, in the versions that everything else uses, and that
- * they take no more rights than they need. Their syntax is checked by actionlint, in .ci/run.
+ * GitHub's workflow, which runs nowhere else: that what it runs is there, in the versions that everything else uses, and that
+ * it takes no more rights than it needs. Its syntax is checked by actionlint, in .ci/run.
  */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
@@ -17,7 +17,8 @@ interface Step {
 }
 
 interface Job {
-  readonly uses?: string;
+  readonly if?: string;
+  readonly needs?: string | readonly string[];
   readonly steps?: readonly Step[];
   readonly permissions?: Readonly<Record<string, string>>;
 }
@@ -27,20 +28,35 @@ interface Workflow {
   readonly jobs: Readonly<Record<string, Job>>;
 }
 
-const folder = ".github/workflows";
-const names = fs.readdirSync(new URL(folder, root)).sort();
-const texts = names.map((name) => read(`${folder}/${name}`));
-const workflows: readonly Workflow[] = texts.map((text) => parse(text));
-const jobs = workflows.flatMap((workflow) => Object.values(workflow.jobs));
+const folder = new URL("workflows/", new URL(".github/", root));
+const names = fs.readdirSync(folder);
+const text = fs.readFileSync(new URL("ci.yml", folder), "utf8");
+const workflow: Workflow = parse(text);
+const jobs = Object.values(workflow.jobs);
 const steps = jobs.flatMap((job) => job.steps ?? []);
 const scripts = steps.flatMap((step) => step.run ?? []).join("\n");
 
-test("there is a workflow for each change, and one for a release", () => {
-  assert.deepEqual(names, ["ci.yml", "release.yml"]);
+test("there is one workflow, for each change and for a release", () => {
+  assert.deepEqual(names, ["ci.yml"]);
   assert.ok(steps.length > 8);
 });
 
-test("a workflow runs only tasks and scripts that there are", () => {
+test("what may write runs for a tag only, and after all tests", () => {
+  const isTests = ({ permissions }: Job) => !Object.values(permissions ?? {}).includes("write");
+  const tests = Object.keys(workflow.jobs).filter((name) => isTests(workflow.jobs[name] ?? {}));
+  assert.deepEqual(tests, ["gate", "tests", "containers"]);
+  const waitsFor = (name: string): string[] => {
+    const needs = [workflow.jobs[name]?.needs ?? []].flat();
+    return [...needs, ...needs.flatMap(waitsFor)];
+  };
+  for (const [name, job] of Object.entries(workflow.jobs)) {
+    if (isTests(job)) continue;
+    assert.equal(job.if, "github.ref_type == 'tag'", name);
+    for (const test of tests) assert.ok(waitsFor(name).includes(test), `${name}: ${test}`);
+  }
+});
+
+test("it runs only tasks and scripts that there are", () => {
   const tasks = Object.keys(JSON.parse(read("deno.json")).tasks);
   const run = [...scripts.matchAll(/deno@\S+ task (\S+)/g)].map(([, task = ""]) => task);
   assert.ok(run.includes("ok") && run.includes("release"), run.join());
@@ -54,10 +70,10 @@ test("a workflow runs only tasks and scripts that there are", () => {
   }
 });
 
-test("workflows, .ci/run, the Dockerfile and CONTRIBUTING.md name the same versions", () => {
+test("the workflow, .ci/run, the Dockerfile and CONTRIBUTING.md name the same versions", () => {
   const images = read("Dockerfile").match(/(?<=denoland\/deno:)\S+/g) ?? [];
   const [here = ""] = images;
-  for (const [name, text] of [["a workflow", scripts], [".ci/run", read(".ci/run")]] as const) {
+  for (const [name, text] of [["the workflow", scripts], [".ci/run", read(".ci/run")]] as const) {
     const deno = text.match(/(?<=\bdeno@)[\d.]+/g) ?? [];
     assert.notEqual(deno.length, 0, name);
     assert.deepEqual(new Set(deno), new Set([here]), name);
@@ -69,7 +85,7 @@ test("workflows, .ci/run, the Dockerfile and CONTRIBUTING.md name the same versi
 });
 
 test("an action is named by its commit, and its version behind it", () => {
-  const used = texts.flatMap((text) => text.match(/(?<=\buses: )(?!\.\/).*/g) ?? []);
+  const used = text.match(/(?<=\buses: ).*/g) ?? [];
   assert.notEqual(used.length, 0);
   for (const action of used) assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   // Else any program that a step runs could read the token from the clone's configuration.
@@ -77,15 +93,13 @@ test("an action is named by its commit, and its version behind it", () => {
   for (const clone of clones) assert.equal(clone.with?.["persist-credentials"], false);
 });
 
-test("a workflow may only read, but where a job says otherwise; it knows no secret but GitHub's own", () => {
-  for (const { permissions } of workflows) {
-    assert.deepEqual(Object.entries(permissions).filter(([, right]) => right !== "read"), []);
-  }
+test("it may only read, but where a job says otherwise; it knows no secret but GitHub's own", () => {
+  assert.deepEqual(workflow.permissions, { contents: "read" });
   const rights = jobs.flatMap(({ permissions = {} }) =>
     Object.entries(permissions).filter(([, right]) => right === "write").map(([what]) => what)
   );
   assert.deepEqual(rights.sort(), ["contents", "packages", "packages"]);
-  const secrets = texts.flatMap((text) => text.match(/secrets\.\w+/g) ?? []);
+  const secrets = text.match(/secrets\.\w+/g);
   assert.deepEqual(new Set(secrets), new Set(["secrets.GITHUB_TOKEN"]));
   // What a stranger may choose, such as a branch's name, would be part of the shell's text.
   assert.doesNotMatch(scripts, /\$\{\{/);
